@@ -1,0 +1,36 @@
+"""A text that is translated when it is shown: handlers and errors carry it, the edge renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An English message with named placeholders, looked up in the catalogue of the reader's locale.
+
+    `plural` and `count` choose a plural form; `params` fill `{name}` placeholders (numbers and dates are
+    formatted for the locale).
+    """
+
+    message: str
+    plural: str | None = None
+    count: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the untranslated English text: for logs and tests, not for Discord."""
+        chosen = self.plural if self.plural is not None and self.count != 1 else self.message
+        return chosen.format_map({"count": self.count, **self.params})
+
+
+def t(message: str, /, **params: Any) -> Text:
+    """Mark a message for translation. `t("Hello {name}", name=…)`."""
+    return Text(message, params=params)
+
+
+def tn(one: str, many: str, /, count: int, **params: Any) -> Text:
+    """Mark a message with plural forms. `{count}` is filled in with the number."""
+    return Text(one, plural=many, count=count, params=params)

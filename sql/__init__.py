@@ -1,0 +1,1 @@
+"""Package data: SQL migrations, shipped with the wheel and found through importlib.resources."""
