@@ -1,0 +1,32 @@
+"""Fixtures for all tests: real PostgreSQL, real Redis, Discord's schema, polling."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.redis", "tests.fixtures.discord"]
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., Awaitable[Any]]:
+    """Poll until `predicate()` (plain or async) is truthy and return its value; fail after `seconds`."""
+
+    async def wait(predicate: Callable[[], Any], *, seconds: float = 30, what: str = "") -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
+            found = predicate()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited {seconds} s in vain for {what or predicate}")
+            await asyncio.sleep(0.02)
+
+    return wait
