@@ -23,7 +23,7 @@ class MissingService(AppError):
 
 
 def service_parameters(function: Callable[..., Any]) -> dict[str, type]:
-    """Return the keyword-only parameters without default and their types. Raises MissingService without annotation."""
+    """Return the keyword-only parameters without default and their types. Raises MissingService."""
     keywords = [
         parameter.name
         for parameter in inspect.signature(function).parameters.values()

@@ -54,7 +54,7 @@ class AuditLogEntryCreated:
     reason: str | None
     changes: tuple[Change, ...]
     options: Mapping[str, Any]
-    """Further facts by action type, e.g. `channel_id`, `count`, `delete_member_days`; strings as Discord sent them."""
+    """Further facts by action type, e.g. `channel_id`, `count`; strings as Discord sent them."""
 
     @property
     def key(self) -> str:

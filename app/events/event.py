@@ -1,7 +1,7 @@
 """What every typed event is, and how the fields of a dispatch are read.
 
-An event keeps its `envelope`; `key` names the happening itself (type, entity, version), so that the same happening
-sent twice by Discord, by a resumed session or by a second session has the same key: claim effects under it.
+An event keeps its `envelope`; `key` names the happening itself (type, entity, version), so that the same
+happening sent twice by Discord, or by a second session, has the same key: claim effects under it.
 Where Discord gives an entity no version (a member update), the key is the place in the gateway session.
 """
 
@@ -27,7 +27,7 @@ PARSE_ERRORS = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class MalformedEvent(ValueError):
-    """The dispatch lacks what every dispatch of its type carries. Names the event and the field, never a value."""
+    """The dispatch lacks what every dispatch of its type carries. Names event and field, never a value."""
 
 
 @runtime_checkable
@@ -49,7 +49,7 @@ class Event(Protocol):
 
     @classmethod
     def parse(cls, envelope: Envelope) -> Self | None:
-        """Read the envelope. None: a dispatch of this name that means something else. Raises MalformedEvent."""
+        """Read the envelope. None: a dispatch of this name that means another thing. Raises MalformedEvent."""
 
 
 def malformed(event: type[Any], error: Exception) -> MalformedEvent:
@@ -61,7 +61,7 @@ def malformed(event: type[Any], error: Exception) -> MalformedEvent:
 
 
 def session_place(envelope: Envelope) -> str:
-    """Name the dispatch by its place in the gateway session: for happenings to which Discord gives no version."""
+    """Name the dispatch by its place in the gateway session: for what Discord gives no version."""
     return f"{envelope.session}:{envelope.sequence}"
 
 

@@ -107,7 +107,7 @@ class GuildLeft:
 
     @classmethod
     def parse(cls, envelope: Envelope) -> Self | None:
-        """Read the envelope; None for an outage (`unavailable` present), which changes nothing. Raises MalformedEvent."""
+        """Read the envelope; None for an outage (`unavailable` present). Raises MalformedEvent."""
         try:
             data = envelope.json()
             return None if "unavailable" in data else cls(envelope, GuildId(int(data["id"])))

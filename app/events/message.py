@@ -238,7 +238,7 @@ def _attachments(values: Any) -> tuple[AttachmentFacts, ...]:
 
 
 def _text_displays(components: Any) -> tuple[str, ...]:
-    """Collect what components show: Text Displays, labels and placeholders, however deeply they are nested."""
+    """Collect what components show: Text Displays, labels, placeholders, however deeply nested."""
     if not components:
         return ()
     found: list[str] = []

@@ -52,7 +52,7 @@ class MessageUpdated:
 
     @property
     def key(self) -> str:
-        """The message, the edit, and how many embeds it shows: a link that unfurls adds text without an edit."""
+        """The message, the edit and the number of embeds: a link that unfurls adds text without an edit."""
         message = self.message
         return f"MESSAGE_UPDATE:{message.id}:{milliseconds(message.edited_at)}:{len(message.embeds)}"
 

@@ -33,7 +33,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """What a gateway event tells of a guild member. It never carries permissions: those need the guild's roles."""
+    """What a gateway event tells of a guild member; never permissions: those need the guild's roles."""
 
     roles: tuple[RoleId, ...]
     nick: str | None

@@ -1,6 +1,6 @@
 """Declare what handles which event.
 
-    @consumes(MessageCreated, MessageUpdated, group="moderation", retry=Retry(attempts=5, first=2.0, cap=300.0))
+    @consumes(MessageCreated, MessageUpdated, group="moderation", retry=Retry(attempts=5, first=2.0))
     async def check_message(event: MessageCreated | MessageUpdated, *, automod: Automod) -> None: ...
 
     @scheduled("moderation.unban")

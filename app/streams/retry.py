@@ -1,4 +1,4 @@
-"""How often a failed handler is tried again, and the words with which a handler says what kind of failure it is.
+"""How often a failed handler is tried again, and how a handler says what kind of failure it is.
 
     (any exception)   counted; tried again after `Retry.delay(failures)`, a dead letter after `Retry.attempts`
     Poison            can never succeed: a dead letter at once
@@ -19,11 +19,11 @@ PATIENCE_SECONDS = 3600.0
 
 
 class Poison(Exception):
-    """This event can never be handled: a dead letter at once. The message must not quote the event."""
+    """Can never be handled: a dead letter at once. The message must not quote the event."""
 
 
 class TryLater(Exception):
-    """This event cannot be handled yet; not a failure."""
+    """Cannot be handled yet; not a failure."""
 
     def __init__(self, message: str = "", *, after: float = 5.0) -> None:
         super().__init__(message)
@@ -35,9 +35,9 @@ class TryLater(Exception):
 class Retry:
     """A strategy is a value: `delay` answers in how many seconds, or None for "give up".
 
-    `attempts` counts all tries, the first one included. `first` is the delay after the first failure in seconds;
-    it doubles with each further one up to `cap`. Half of the delay is random, so that what failed together does
-    not come back together.
+    `attempts` counts all tries, the first one included. `first` is the delay in seconds after the first failure;
+    it doubles with each further one up to `cap`. Half of it is random, so that what failed together does not
+    come back together.
     """
 
     attempts: int = 5
@@ -51,7 +51,7 @@ class Retry:
             raise ValueError(message)
 
     def delay(self, failures: int, rand: Callable[[], float] = random) -> float | None:
-        """Return the seconds to wait after the `failures`-th failure (from 1), or None when that was the last one."""
+        """Return the seconds to wait after the `failures`-th failure (from 1); None: give up."""
         if failures >= self.attempts:
             return None
         full = min(self.cap, self.first * 2.0 ** min(failures - 1, 64))
