@@ -1,0 +1,1 @@
+"""Discord's side of interactions: signed requests out, replies judged, tokens, follow-ups, webhook events."""
