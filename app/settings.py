@@ -79,6 +79,16 @@ class Settings(BaseModel):
         (),
         "Comma-separated networks whose forwarding headers count; `cloudflare` names Cloudflare's ranges.",
     )
+    # Inbound limits: `count/seconds`, a sliding window, or `off`
+    limit_user: str = _env("LIMIT_USER", "10/10", "Commands, components and modals per user (seed S0).")
+    limit_user_command: str = _env("LIMIT_USER_COMMAND", "5/60", "Uses of one command per user (seed S0).")
+    limit_guild: str = _env("LIMIT_GUILD", "50/60", "Interactions per guild that count as abuse (seed S0).")
+    limit_autocomplete: str = _env("LIMIT_AUTOCOMPLETE", "40/10", "Autocomplete requests per user.")
+    limit_unsigned: str = _env(
+        "LIMIT_UNSIGNED", "20/60", "Unsigned or badly signed requests per client address (seed S4)."
+    )
+    limit_api: str = _env("LIMIT_API", "60/60", "Requests to /api per client address (seed S4).")
+    limit_verify: str = _env("LIMIT_VERIFY", "5/60", "Requests to /verify per client address (seed S4).")
     shutdown_seconds: float = _env(
         "SHUTDOWN_SECONDS", 8.0, "Seconds that a process may take to finish running work on SIGTERM.", gt=0
     )
@@ -112,6 +122,27 @@ class Settings(BaseModel):
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator(
+        "limit_user",
+        "limit_user_command",
+        "limit_guild",
+        "limit_autocomplete",
+        "limit_unsigned",
+        "limit_api",
+        "limit_verify",
+    )
+    @classmethod
+    def _window(cls, value: str) -> str:
+        if value == "off":
+            return value
+        count, _, seconds = value.partition("/")
+        if not (_is_number(count) and _is_number(seconds)) or not (
+            1 <= int(count) <= 1000 and 1 <= int(seconds) <= 86_400
+        ):
+            message = "must be count/seconds, e.g. 10/60 (1-1000 in 1-86400 s), or off"
+            raise ValueError(message)
         return value
 
     @field_validator("discord_public_key")
@@ -156,6 +187,10 @@ class Settings(BaseModel):
                 extra = type(self).model_fields[name].json_schema_extra
                 assert isinstance(extra, dict)
                 raise ConfigurationError(str(extra["variable"]), "is not set")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 6
 
 
 def _read_secret(variable: str, path: str) -> str:
