@@ -42,7 +42,7 @@ from app.interactions.replies import Choice
 from app.locale.text import Text, t
 
 if TYPE_CHECKING:
-    from app.interactions.declare import AutocompleteHandler
+    from app.interactions.declarations import AutocompleteHandler
 
 Mentionable: TypeAlias = Member | User | Role
 """Annotation of an option that takes a person or a role."""
