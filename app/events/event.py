@@ -49,7 +49,7 @@ class Event(Protocol):
 
     @classmethod
     def parse(cls, envelope: Envelope) -> Self | None:
-        """Read the envelope. None: a dispatch of this name that means another thing. Raises MalformedEvent."""
+        """Read the envelope; None: a dispatch of this name with another meaning. Raises MalformedEvent."""
 
 
 def malformed(event: type[Any], error: Exception) -> MalformedEvent:

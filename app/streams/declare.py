@@ -7,7 +7,7 @@
     async def unban(job: Scheduled, *, cases: Cases) -> None: ...
 
 The function itself is returned unchanged, so a test calls it; the declaration hangs on it and is found by
-`app.streams.discovery`. Keyword-only parameters are services, found by their type (`app.services`).
+`app.streams.discovery`. Keyword-only parameters are services, found by their type (`app.streams.binding`).
 
 All handlers of a group share the group's place in the streams; each handler is retried on its own.
 """
@@ -38,6 +38,7 @@ class Consumer:
     group: str
     retry: Retry
     seconds: float
+    parallel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,27 @@ class Job:
 
 
 def consumes(
-    *events: type[Event], group: str, retry: Retry | None = None, seconds: float = HANDLER_SECONDS
+    *events: type[Event],
+    group: str,
+    retry: Retry | None = None,
+    seconds: float = HANDLER_SECONDS,
+    parallel: int = 1,
 ) -> Callable[[Handler], Handler]:
-    """Handle these events in the consumer group `group`, each call within `seconds`."""
-    if not events:
-        message = "@consumes needs at least one event type"
+    """Handle these events in the consumer group `group`, each call within `seconds`.
+
+    `parallel`: how many events of one guild may be in the handler at once. 1 keeps their order; more lets a
+    busy guild wait for slow answers side by side: events then start in order but may end out of it. The
+    smallest number among the handlers of a group counts for the group.
+    """
+    if not events or parallel < 1:
+        message = "@consumes needs at least one event type, and parallel >= 1"
         raise ValueError(message)
     _check_name(group)
 
     def declare(function: Handler) -> Handler:
         name = _name(function)
-        setattr(function, ATTRIBUTE, Consumer(name, function, events, group, retry or Retry(), seconds))
+        declared = Consumer(name, function, events, group, retry or Retry(), seconds, parallel)
+        setattr(function, ATTRIBUTE, declared)
         return function
 
     return declare

@@ -35,7 +35,7 @@ class TryLater(Exception):
 class Retry:
     """A strategy is a value: `delay` answers in how many seconds, or None for "give up".
 
-    `attempts` counts all tries, the first one included. `first` is the delay in seconds after the first failure;
+    `attempts` counts all tries, the first included. `first` is the wait in seconds after the first failure;
     it doubles with each further one up to `cap`. Half of it is random, so that what failed together does not
     come back together.
     """
