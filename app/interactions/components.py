@@ -24,7 +24,7 @@ from app.interactions.rendering import Rendering
 from app.locale.text import Text
 from app.snowflake import ChannelId, RoleId, UserId
 
-_CUSTOM_EMOJI = re.compile(r"<(?P<animated>a?):(?P<name>\w{2,32}):(?P<id>\d{15,20})>")
+_CUSTOM_EMOJI = re.compile(r"<a?:(?P<name>\w{2,32}):(?P<id>\d{15,20})>")
 
 
 class ComponentType(IntEnum):
@@ -68,7 +68,7 @@ _PREMIUM_STYLE = 6
 def emoji_json(emoji: str) -> dict[str, Any]:
     """Return Discord's partial emoji for `🎉` or `<:name:id>` / `<a:name:id>`."""
     if match := _CUSTOM_EMOJI.fullmatch(emoji):
-        return {"id": match["id"], "name": match["name"], "animated": bool(match["animated"])}
+        return {"id": match["id"], "name": match["name"]}
     if not emoji or emoji.startswith(("<", ":")) or emoji.isascii() or len(emoji) > 32:
         raise PayloadError(f"the emoji {emoji!r} is neither an emoji character nor <:name:id>")
     return {"name": emoji}

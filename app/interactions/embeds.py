@@ -1,4 +1,4 @@
-"""Embeds as values, with Discord's limits (contract 4.7)."""
+"""Embeds as values, with Discord's limits (contract 4.7); those of all embeds together are checked in replies."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from app.interactions import limits
 from app.interactions.errors import PayloadError
 from app.interactions.rendering import Rendering
 from app.locale.text import Text
-
-MAX_EMBEDS = 10
-MAX_CHARACTERS = 6000
-"""Over title, description, field names and values, footer and author of all embeds of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +82,6 @@ class Embed:
         return payload | _given(url=self.url, color=self.colour)
 
 
-def render_embeds(embeds: Sequence[Embed], rendering: Rendering) -> list[dict[str, Any]]:
-    """Return the JSON of a message's embeds. Raises PayloadError above 10 embeds or 6000 characters."""
-    limits.check_count("embeds", embeds, MAX_EMBEDS, low=0)
-    rendered = [embed.render(rendering) for embed in embeds]
-    characters = sum(_characters(payload) for payload in rendered)
-    if characters > MAX_CHARACTERS:
-        raise PayloadError(
-            f"the embeds have {characters} characters together; Discord allows {MAX_CHARACTERS}"
-        )
-    return rendered
-
-
 def _text(what: str, text: Text | str, high: int, rendering: Rendering) -> str:
     return limits.check_text(what, rendering.text(text).strip(), high)  # Discord trims before it counts
 
@@ -108,13 +92,6 @@ def _field(field: Field, rendering: Rendering) -> dict[str, Any]:
         "value": _text("an embed field's value", field.value, 1024, rendering),
     }
     return payload | {"inline": True} if field.inline else payload
-
-
-def _characters(payload: dict[str, Any]) -> int:
-    texts = [payload.get("title", ""), payload.get("description", "")]
-    texts += [payload.get("author", {}).get("name", ""), payload.get("footer", {}).get("text", "")]
-    texts += [part for field in payload.get("fields", ()) for part in (field["name"], field["value"])]
-    return sum(map(len, texts))
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -1,19 +1,19 @@
-"""Components v2 (contract 3.1, 3.2), and whole messages: rows, the flag, and the limits that span components.
+"""Components v2 as values (contract 3.1, 3.2).
 
     Container(
-        Section(TextDisplay("## Poll"), accessory=Thumbnail("attachment://poll.png")),
+        Section("## Poll", accessory=Thumbnail("attachment://poll.png")),
         Separator(),
         ActionRow(Button(…)),
         colour=0x5865F2,
     )
 
-A message is either classic (content, embeds, up to five rows) or v2 (only components, up to 40 with nested
-ones, flag 32768, which can never be taken off again). `message_body` decides by the components it is given.
+One of these in a reply makes it a components-v2 message: the reply's content becomes its first text, embeds are
+refused, and the flag can never be taken off again. What spans a message (40 components, unique custom ids) is
+checked where replies are rendered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -25,18 +25,14 @@ from app.interactions.components import (
     AnySelect,
     ComponentType,
 )
-from app.interactions.embeds import Embed, render_embeds
 from app.interactions.errors import PayloadError
 from app.interactions.rendering import Rendering
 from app.locale.text import Text
 
-COMPONENTS_V2_FLAG = 1 << 15
-MAX_CONTENT = 2000
-MAX_ROWS = 5
 MAX_COMPONENTS = 40
+"""In a message, nested ones counted (contract 3.2)."""
 MAX_TEXT = 4000
-"""Characters of one Text Display by the OpenAPI document; discord.py allows as many for all of a message
-together, so we hold the sum to it too."""
+"""Characters of a text display (contract 3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +176,12 @@ class Container:
         limits.check_count("components in a container", rows, MAX_COMPONENTS - 1)
         if colour is not None:
             limits.check_colour("a container's colour", colour)
-        for child in rows:
+        for child in children:
             if not isinstance(child, ContainerChild):
-                raise PayloadError(f"a container cannot hold a {type(child).__name__}")
-        object.__setattr__(self, "children", rows)
+                raise PayloadError(
+                    f"a container cannot hold a {type(child).__name__}; put it into a row or section"
+                )
+        object.__setattr__(self, "children", children)
         object.__setattr__(self, "colour", colour)
         object.__setattr__(self, "spoiler", spoiler)
 
@@ -194,111 +192,6 @@ class Container:
         if self.colour is not None:
             payload["accent_color"] = self.colour
         return payload | {"spoiler": True} if self.spoiler else payload
-
-
-V2Component = Container | Section | TextDisplay | MediaGallery | File | Separator
-AnyComponent = ActionRow | V2Component | AnyButton | AnySelect
-
-
-def into_rows(components: Sequence[Any]) -> Iterator[Any]:
-    """Put loose buttons (five to a row) and loose selects (each alone) into rows, in their order."""
-    buttons: list[AnyButton] = []
-    for component in components:
-        if isinstance(component, AnyButton) and len(buttons) < 5:
-            buttons.append(component)
-            continue
-        if buttons:
-            yield ActionRow(*buttons)
-            buttons = []
-        if isinstance(component, AnyButton):
-            buttons.append(component)
-        else:
-            yield ActionRow(component) if isinstance(component, AnySelect) else component
-    if buttons:
-        yield ActionRow(*buttons)
-
-
-def is_v2(components: Sequence[Any]) -> bool:
-    """Tell whether a message with these components needs the components-v2 flag."""
-    return any(isinstance(component, V2Component) for component in components)
-
-
-def message_body(
-    rendering: Rendering,
-    content: Text | str | None = None,
-    components: Sequence[Any] = (),
-    embeds: Sequence[Embed] = (),
-    *,
-    complete: bool = False,
-) -> dict[str, Any]:
-    """Return `content`, `embeds`, `components` and, for v2, `flags` of a message.
-
-    In a v2 message the content becomes its first text. With `complete` every key is there, so that an edit
-    leaves nothing of what the message was. Raises PayloadError naming the broken limit.
-    """
-    rows = list(into_rows(components))
-    if is_v2(rows):
-        return _v2_body(rendering, content, rows, embeds, complete=complete)
-    limits.check_count("rows in a message", rows, MAX_ROWS, low=0)
-    rendered = [row.render(rendering) for row in rows]
-    _check_custom_ids(rendered)
-    body: dict[str, Any] = {}
-    if content is not None:
-        body["content"] = limits.check_text("the message", rendering.text(content), MAX_CONTENT)
-    elif complete:
-        body["content"] = ""
-    if embeds or complete:
-        body["embeds"] = render_embeds(embeds, rendering)
-    if rendered or complete:
-        body["components"] = rendered
-    if content is None and not embeds and not rendered:
-        raise PayloadError("the message is empty; it needs a text, an embed or a component")
-    return body
-
-
-def _v2_body(
-    rendering: Rendering,
-    content: Text | str | None,
-    rows: list[Any],
-    embeds: Sequence[Embed],
-    *,
-    complete: bool,
-) -> dict[str, Any]:
-    if embeds:
-        raise PayloadError("a components-v2 message cannot hold embeds; use a Container")
-    if content is not None:
-        rows.insert(0, TextDisplay(content))
-    rendered = [row.render(rendering) for row in rows]
-    every = list(_walk(rendered))
-    if len(every) > MAX_COMPONENTS:
-        raise PayloadError(f"{len(every)} components, nested ones counted; Discord allows {MAX_COMPONENTS}")
-    characters = sum(len(component.get("content", "")) for component in every)
-    if characters > MAX_TEXT:
-        raise PayloadError(f"the text displays have {characters} characters together; allowed are {MAX_TEXT}")
-    _check_custom_ids(rendered)
-    body: dict[str, Any] = {"components": rendered, "flags": COMPONENTS_V2_FLAG}
-    return {"content": None, "embeds": [], **body} if complete else body
-
-
-def _walk(components: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for component in components:
-        yield component
-        yield from _walk(component.get("components", ()))
-        if "accessory" in component:
-            yield component["accessory"]
-
-
-def _check_custom_ids(rendered: Sequence[dict[str, Any]]) -> None:
-    seen: set[str] = set()
-    for component in _walk(rendered):
-        key = component.get("custom_id")
-        if key is None:
-            continue
-        if key in seen:
-            raise PayloadError(
-                "two components of a message have the same custom id; give one other arguments"
-            )
-        seen.add(key)
 
 
 def _media(item: Thumbnail | GalleryItem, rendering: Rendering) -> dict[str, Any]:
