@@ -1,4 +1,4 @@
-"""Embeds as values, with Discord's limits (contract 4.7); those of all embeds together are checked in replies."""
+"""Embeds as values with their limits (contract 4.7); those of a whole message are checked with the reply."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@
         colour=0x5865F2,
     )
 
-One of these in a reply makes it a components-v2 message: the reply's content becomes its first text, embeds are
-refused, and the flag can never be taken off again. What spans a message (40 components, unique custom ids) is
+One of these in a reply makes it a components-v2 message: the reply's content becomes its first text, embeds
+are refused, and the flag can never be taken off again. What spans a message (40 components, unique custom ids) is
 checked where replies are rendered.
 """
 
@@ -172,8 +172,7 @@ class Container:
         colour: int | None = None,
         spoiler: bool = False,
     ) -> None:
-        rows = tuple(into_rows(children))
-        limits.check_count("components in a container", rows, MAX_COMPONENTS - 1)
+        limits.check_count("components in a container", children, MAX_COMPONENTS - 1)
         if colour is not None:
             limits.check_colour("a container's colour", colour)
         for child in children:
