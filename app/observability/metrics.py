@@ -61,6 +61,70 @@ ERRORS = counter("discord_errors_total", "Errors that reached the edge of a proc
 # Discord REST (all processes)
 
 # Gateway (ingester)
+GATEWAY_CONNECTIONS = gauge("discord_connections_total", "Open gateway sockets of this process.")
+SHARDS_ONLINE = gauge("discord_shards_online", "Shards of this process with a running session.")
+GUILD_COUNT = gauge("discord_guild_count", "Guilds of a shard.", ("shard_id",))
+GATEWAY_LATENCY = gauge(
+    "discord_gateway_latency_ms", "Time from a shard's heartbeat to its acknowledgement.", ("shard_id",)
+)
+MESSAGES_RECEIVED = counter(
+    "discord_messages_received_total", "Messages that came over the gateway (MESSAGE_CREATE).", ("shard_id",)
+)
+GATEWAY_EVENTS = counter(
+    "discord_events_received_total", "Dispatches taken for the app.", ("shard_id", "type")
+)
+EVENT_PROCESSING_TIME = histogram(
+    "discord_event_processing_time_ms",
+    "From a dispatch's arrival until Redis has it: the oldest of each batch.",
+    ("shard_id",),
+)
+WORKER_MEMORY = gauge("discord_worker_memory_usage_bytes", "Resident memory of this process.")
+GATEWAY_BATCH_SIZE = histogram(
+    "gateway_batch_size_events",
+    "Events per call of the publish script.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+GATEWAY_STAGE = histogram(
+    "gateway_stage_ms",
+    "Time of one step: decompress and parse (one event in 64 is measured), publish (a batch, to Redis and back).",
+    ("stage",),
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1, 5, 20, 100, 500, 2000),
+)
+GATEWAY_BUFFER_EVENTS = gauge("gateway_buffer_events", "Events received and not yet in Redis.")
+GATEWAY_BUFFER_BYTES = gauge("gateway_buffer_bytes", "Bytes of the events received and not yet in Redis.")
+GATEWAY_BACKPRESSURE = counter(
+    "gateway_backpressure_total", "Times that the full buffer stopped the reading of sockets."
+)
+GATEWAY_EVENTS_STORED = counter(
+    "gateway_events_stored_total", "Events appended to the streams.", ("shard_id",)
+)
+GATEWAY_EVENTS_REFUSED = counter(
+    "gateway_events_refused_total", "Events that Redis had already: replays and overlaps.", ("shard_id",)
+)
+GATEWAY_EVENTS_DROPPED = counter(
+    "gateway_events_dropped_total",
+    "Events that no consumer will see, by reason (alert): stream_cap when consumers are too far behind, malformed.",
+    ("reason",),
+)
+GATEWAY_SESSIONS_LOST = counter(
+    "gateway_sessions_lost_total",
+    "Sessions that could not be resumed, by reason (alert): what happened between the sessions is not replayed.",
+    ("reason",),
+)
+GATEWAY_IDENTIFIES = counter("gateway_identifies_total", "IDENTIFYs sent.", ("shard_id",))
+GATEWAY_RESUMES = counter("gateway_resumes_total", "RESUMEs that Discord accepted.", ("shard_id",))
+GATEWAY_CLOSES = counter("gateway_closes_total", "Sockets closed, by close code.", ("code",))
+GATEWAY_IDENTIFY_BUDGET = gauge(
+    "gateway_identify_budget", "IDENTIFYs left today as Discord last told (contract section 5.3)."
+)
+GATEWAY_DEGRADED = counter(
+    "gateway_degraded_total", "Health checks that found a latency over 500 ms (seed S4).", ("shard_id",)
+)
+GATEWAY_CLUSTER_RESTARTS = counter("gateway_cluster_restarts_total", "Processes started again.", ("cluster",))
+GATEWAY_STREAM_ENTRIES = gauge("gateway_stream_entries", "Entries of an event stream.", ("partition",))
+GATEWAY_STREAM_TRIMMED = counter(
+    "gateway_stream_trimmed_total", "Entries removed behind the slowest consumer group."
+)
 
 # Streams and schedule (worker)
 
