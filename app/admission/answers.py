@@ -1,4 +1,4 @@
-"""The latest answers of this process, so that a repeated interaction gets the same one without asking Redis."""
+"""The latest answers of this process: a repeated interaction gets the same one without asking Redis."""
 
 from __future__ import annotations
 

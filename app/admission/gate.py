@@ -5,9 +5,9 @@
           ──> Limited     a window is full; `settle` it with the refusal, so that a repeat gets the same
           ──> UNDER_WAY   the first of the same id has not been answered in time
 
-A claim without an answer is a lease: a replica that dies leaves it behind, and a repeat (the proxy tries the other
-replica) takes it over when it ends, without being charged again. Handlers are given up to LEASE_MS; one that needs
-longer is `prolong`ed. Effects do not rest on this: they carry the interaction id as a unique key in PostgreSQL
+A claim without an answer is a lease: a replica that dies leaves it behind, and a repeat (the proxy tries the
+other replica) takes it over when it ends, without being charged again. A handler that needs longer than the
+lease is `prolong`ed. Effects do not rest on this: they carry the interaction id as a unique key in PostgreSQL
 (`app.admission.store`).
 
 Without Redis the process goes on alone: its own claims (which it keeps anyway) and its own windows.
@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib.resources
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from enum import Enum, auto
 from typing import Any
 
 import hiredis
-import structlog
 
 from app.adapters.redis.shared_connection import NotConnected, SharedConnection
 from app.admission.answers import Answers
@@ -33,14 +33,14 @@ from app.admission.limits import Charge
 from app.admission.windows import Windows
 from app.observability import metrics
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 SCRIPT = importlib.resources.files(__package__).joinpath("admission.lua").read_text(encoding="utf-8")
 _SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest().encode()
 
 LEASE_MS = 1_000
-"""How long a claim holds off repeats while nothing is answered: far above what a handler takes, and short enough for a
-repeat to take over and still answer within Discord's 3 s (contract 1.3)."""
+"""How long a claim holds off repeats while nothing is answered: far above what a handler takes, and short
+enough for a repeat to take over and still answer within Discord's 3 s (contract 1.3)."""
 PROLONGED_MS = 4_000
 ANSWER_MS = 16 * 60 * 1_000
 """A bit longer than an interaction token lives (15 min, contract 1.3)."""
@@ -61,7 +61,7 @@ ADMITTED, UNDER_WAY = State.ADMITTED, State.UNDER_WAY
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """This id was answered before."""
+    """The id was answered before."""
 
     answer: bytes
 
@@ -113,10 +113,10 @@ class Gate:
         """Claim the interaction and charge its windows. Never raises for Redis' sake."""
         answer = self._answers.get(interaction_id)
         if answer is not None:
-            metrics.REPLAYS.inc()
+            metrics.INTERACTION_REPLAYS.inc()
             return Repeated(answer)
         if interaction_id in self._under_way:
-            metrics.REPLAYS.inc()
+            metrics.INTERACTION_REPLAYS.inc()
             return await self._wait_here(interaction_id)
         self._under_way[interaction_id] = None
         try:
@@ -126,7 +126,7 @@ class Gate:
                     self._rejoin()
                 return ADMITTED
             if type(reply) is bytes:
-                metrics.REPLAYS.inc()
+                metrics.INTERACTION_REPLAYS.inc()
                 return await self._wait_elsewhere(interaction_id, reply)
         except (NotConnected, hiredis.ReplyError) as error:
             return self._admit_alone(charges, error)
@@ -171,7 +171,7 @@ class Gate:
         if reply[0] == 0:
             return Allowance(limit.count, reply[1], 0, _milliseconds(reply[2]))
         metrics.ADMISSION_REFUSALS.labels(charge.scope).inc()
-        return Allowance(limit.count, 0, _milliseconds(reply[1]), limit.seconds * 1000)
+        return Allowance(limit.count, 0, _milliseconds(reply[1]), _milliseconds(limit.microseconds))
 
     async def _evaluate(self, claim: bytes, lease: bytes, charges: Sequence[Charge]) -> Any:
         command: list[bytes] = [b"EVALSHA", _SHA, b"%d" % (1 + len(charges)), claim]
@@ -208,7 +208,7 @@ class Gate:
             await asyncio.sleep(POLL_SECONDS)
             reply = await self._evaluate(claim, b"%d" % LEASE_MS, ())
             if reply == 1:
-                metrics.TAKEOVERS.inc()
+                metrics.INTERACTION_TAKEOVERS.inc()
                 return ADMITTED
             answer = reply
         self._answers.put(interaction_id, answer)
@@ -232,11 +232,11 @@ class Gate:
         metrics.ADMISSION_FALLBACKS.inc()
         if not self._alone:
             self._alone = True
-            metrics.ADMISSION_FALLBACK_ACTIVE.set(1)
-            log.warning("admission goes on without redis", error=type(error).__name__)
+            metrics.ADMISSION_ALONE.set(1)
+            log.warning("admission goes on without redis", extra={"error": type(error).__name__})
 
     def _rejoin(self) -> None:
         self._alone = False
         self._windows.clear()
-        metrics.ADMISSION_FALLBACK_ACTIVE.set(0)
+        metrics.ADMISSION_ALONE.set(0)
         log.info("admission is back with redis")

@@ -14,7 +14,7 @@ class Limit:
     """At most `count` admissions in any half-open interval of `seconds`."""
 
     count: int
-    seconds: int
+    seconds: float
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -27,7 +27,7 @@ class Limit:
     @cached_property
     def microseconds(self) -> int:
         """The window's length."""
-        return self.seconds * 1_000_000
+        return round(self.seconds * 1_000_000)
 
     @cached_property
     def arguments(self) -> tuple[bytes, bytes]:

@@ -1,6 +1,6 @@
-"""Sliding windows and claims of one process: what stands in while Redis is away.
+"""Sliding windows of one process: what stands in while Redis is away.
 
-The window is that of admission.lua, so the two agree on what a limit means; only its reach differs: each process
+They are those of admission.lua, so the two agree on what a limit means; only the reach differs: each process
 counts for itself. Memory is bounded by the number of windows times their limits; the oldest windows give way.
 """
 
@@ -23,7 +23,7 @@ class Windows:
         self._most = most
 
     def charge(self, charges: Sequence[Charge], now: int) -> tuple[int, int] | None:
-        """Charge all windows and return None, or charge none and return (index of the fullest, microseconds to wait)."""
+        """Charge all windows and return None, or none and return (index of the fullest, µs left)."""
         worst: tuple[int, int] | None = None
         for index, charge in enumerate(charges):
             log = self._logs.get(charge.key)

@@ -55,8 +55,41 @@ GC_PAUSE = histogram("gc_pause_ms", "Duration of Python garbage collections by g
 ERRORS = counter("discord_errors_total", "Errors that reached the edge of a process, by where.", ("where",))
 
 # Interactions (web)
+INTERACTIONS = counter(
+    "interactions_total", "Interaction requests by type and by how they were answered.", ("type", "outcome")
+)
+INTERACTION_MS = histogram(
+    "interaction_ms", "Time from an interaction's arrival to its answer, handler included.", ("type",)
+)
+INTERACTION_REPLAYS = counter("interaction_replays_total", "Interactions whose id had been seen before.")
+INTERACTION_TAKEOVERS = counter(
+    "interaction_takeovers_total", "Interactions taken over from a replica that died before it answered."
+)
+AUTOMATIC_DEFERRALS = counter(
+    "interaction_automatic_deferrals_total", "Interactions deferred because their handler was slow.", ("type",)
+)
+LATE_ANSWERS = counter(
+    "interaction_late_answers_total", "Answers sent over REST after a deferral, by how that ended.", ("outcome",)
+)
+WEBHOOK_EVENTS = counter(
+    "webhook_events_total", "Webhook events by type and by what became of them.", ("type", "outcome")
+)
+
+# Interaction jobs (web and worker)
+JOBS_ENQUEUED = counter("jobs_enqueued_total", "Durable interaction jobs written to Redis.", ("job",))
+JOBS_FINISHED = counter("jobs_finished_total", "Durable interaction jobs by how they ended.", ("job", "outcome"))
+JOB_MS = histogram("job_ms", "Running time of durable interaction jobs.", ("job",))
 
 # Admission (web)
+ADMISSION_REFUSALS = counter(
+    "admission_refusals_total", "Requests refused because a window was full, by its scope.", ("scope",)
+)
+ADMISSION_FALLBACKS = counter(
+    "admission_fallbacks_total", "Requests that this process limited and deduplicated alone, without Redis."
+)
+ADMISSION_ALONE = gauge(
+    "admission_fallback_active", "1 while this process limits and deduplicates alone because Redis is away."
+)
 
 # Discord REST (all processes)
 

@@ -1,36 +1,37 @@
-"""One Redis connection that every request of a process shares: commands are written at once, answered in order.
+"""One Redis connection that all requests of a process share: commands are written at once, answered in order.
 
-A pool gives each caller a connection for the length of a round trip; at thousands of small commands per second that
-costs more than what the commands do. Here a command costs one write into the transport's buffer (uvloop joins those of
-one loop turn into one system call) and one future; replies of a batch are parsed from one read, by hiredis.
+A pool gives each caller a connection for the length of a round trip; at thousands of small commands a second
+that costs more than what the commands do. Here a command costs one write into the transport's buffer (uvloop
+joins those of one loop turn into one system call) and one future; hiredis parses the replies of one read.
 
-Outages cost callers nothing: while the connection is down `send` raises at once, one task reconnects with growing
-pauses, and one watchdog for all commands (no timer per command) gives the connection up when nothing is answered.
+Outages cost callers nothing: while the connection is down `send` raises at once, one task reconnects with
+growing pauses, and one watchdog for all commands (no timer each) gives the connection up when nothing comes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import hiredis
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
-"""Two such intervals without any answer, while commands wait, mean that the server is gone."""
+"""Three such intervals without any answer, while commands wait, mean that the server is gone."""
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
-Argument = bytes | str | int
+
+_pack: Callable[[tuple[bytes | str | int, ...]], bytes] = hiredis.pack_command
 
 
 class NotConnected(ConnectionError):
@@ -49,10 +50,11 @@ class SharedConnection(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[Any] | None] = deque()
         self._answered = 0
         self._watch: asyncio.TimerHandle | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
         self.connected = False
 
-    def send(self, *command: Argument) -> asyncio.Future[Any]:
+    def send(self, *command: bytes | str | int) -> asyncio.Future[Any]:
         """Write a command now. The future gets the reply, a hiredis.ReplyError, or NotConnected.
 
         Raises NotConnected at once while the connection is down.
@@ -62,15 +64,15 @@ class SharedConnection(asyncio.Protocol):
         assert self._transport is not None
         future = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
-        self._transport.write(hiredis.pack_command(command))
+        self._transport.write(_pack(command))
         return future
 
-    def post(self, *command: Argument) -> None:
+    def post(self, *command: bytes | str | int) -> None:
         """Write a command whose reply nobody waits for; lost silently while the connection is down."""
         if self.connected:
             assert self._transport is not None
             self._waiting.append(None)
-            self._transport.write(hiredis.pack_command(command))
+            self._transport.write(_pack(command))
 
     # asyncio.Protocol
 
@@ -85,7 +87,7 @@ class SharedConnection(asyncio.Protocol):
             future = waiting.popleft()
             if future is None:
                 if isinstance(reply, hiredis.ReplyError):
-                    log.warning("redis refused a command", error=str(reply)[:100])
+                    log.warning("redis refused a command", extra={"error": str(reply)[:100]})
             elif not future.done():
                 if isinstance(reply, hiredis.ReplyError):
                     future.set_exception(reply)
@@ -111,7 +113,8 @@ class SharedConnection(asyncio.Protocol):
 
         Raises RedisError or OSError, also while the server still loads its data.
         """
-        connection = self._client.connection_pool.make_connection()
+        pool: Any = self._client.connection_pool
+        connection = pool.make_connection()
         try:
             await connection.connect()
             for script in self._scripts:
@@ -135,10 +138,10 @@ class SharedConnection(asyncio.Protocol):
         self._watch = loop.call_later(WATCH_SECONDS, self._look, self._answered, 0)
 
     def _look(self, answered: int, silent: int) -> None:
-        """Give the connection up after two intervals of silence; one may be our own loop's pause."""
+        """Give the connection up after three intervals of silence; one may be a pause of our own loop."""
         silent = silent + 1 if self._waiting and answered == self._answered else 0
         if silent > 2 and self._transport is not None:
-            log.warning("redis does not answer", waiting=len(self._waiting))
+            log.warning("redis does not answer", extra={"waiting": len(self._waiting)})
             self._transport.abort()
             self.connected = False
             return
@@ -155,12 +158,26 @@ class SharedConnection(asyncio.Protocol):
                     await self._connect()
                     break
                 except (RedisError, OSError) as error:
-                    log.debug("redis is still away", error=type(error).__name__)
+                    log.debug("redis is still away", extra={"error": type(error).__name__})
                     await asyncio.sleep(pause * random.uniform(0.5, 1))
                     pause = min(pause * 2, LONGEST_PAUSE)
             log.info("redis is back")
 
-    async def _close(self) -> None:
+    async def start(self) -> None:
+        """Connect if the server is there, and keep trying from now on."""
+        try:
+            await self._connect()
+        except (RedisError, OSError) as error:
+            log.warning("redis is away", extra={"error": type(error).__name__})
+            self._lost.set()
+        self._keeper = asyncio.create_task(self._keep(), name="redis shared connection")
+
+    async def stop(self) -> None:
+        """Send what was posted, and close."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
         self.connected = False
         if self._transport is not None:
             self._transport.close()
@@ -168,22 +185,16 @@ class SharedConnection(asyncio.Protocol):
 
 
 @asynccontextmanager
-async def open_shared_connection(client: Redis, *, scripts: Sequence[str] = ()) -> AsyncIterator[SharedConnection]:
+async def open_shared_connection(
+    client: Redis, *, scripts: Sequence[str] = ()
+) -> AsyncIterator[SharedConnection]:
     """Yield a connection made with the client's settings; `scripts` are loaded on every (re)connection.
 
     An unreachable server is no error: the connection starts as down and comes up by itself.
     """
     shared = SharedConnection(client, scripts)
-    try:
-        await shared._connect()
-    except (RedisError, OSError) as error:
-        log.warning("redis is away", error=type(error).__name__)
-        shared._lost.set()
-    keeper = asyncio.create_task(shared._keep(), name="redis shared connection")
+    await shared.start()
     try:
         yield shared
     finally:
-        keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
-        await shared._close()
+        await shared.stop()
