@@ -44,6 +44,25 @@ class Settings(BaseModel):
         "DISCORD_PUBLIC_KEY", None, "Ed25519 public key of the application, 64 hex digits."
     )
     discord_api_base: str = _env("DISCORD_API_BASE", DISCORD_API, "Root of the REST API, version included.")
+    discord_global_rate: int = _env(
+        "DISCORD_GLOBAL_RATE",
+        50,
+        "REST calls per second of the whole bot; Discord raises its limit for very large bots.",
+        ge=1,
+        le=10_000,
+    )
+    discord_egress: str = _env(
+        "DISCORD_EGRESS",
+        "default",
+        "Name of the IP address that REST calls leave from; processes behind one address share a name.",
+    )
+    discord_processes: int = _env(
+        "DISCORD_PROCESSES",
+        8,
+        "Processes that share the REST limits, assumed while Redis cannot tell.",
+        ge=1,
+        le=10_000,
+    )
     custom_id_keys: SecretStr | None = _env(
         "CUSTOM_ID_KEYS",
         None,
@@ -178,7 +197,9 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            raise ConfigurationError(str(first["loc"][0]), first["msg"].removeprefix("Value error, ")) from None
+            raise ConfigurationError(
+                str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
+            ) from None
 
     def require(self, *names: str) -> None:
         """Raise ConfigurationError for the first of these fields that is unset, e.g. `discord_token`."""

@@ -66,10 +66,14 @@ INTERACTION_TAKEOVERS = counter(
     "interaction_takeovers_total", "Interactions taken over from a replica that died before it answered."
 )
 AUTOMATIC_DEFERRALS = counter(
-    "interaction_automatic_deferrals_total", "Interactions deferred because their handler was slow.", ("type",)
+    "interaction_automatic_deferrals_total",
+    "Interactions deferred because their handler was slow.",
+    ("type",),
 )
 LATE_ANSWERS = counter(
-    "interaction_late_answers_total", "Answers sent over REST after a deferral, by how that ended.", ("outcome",)
+    "interaction_late_answers_total",
+    "Answers sent over REST after a deferral, by how that ended.",
+    ("outcome",),
 )
 WEBHOOK_EVENTS = counter(
     "webhook_events_total", "Webhook events by type and by what became of them.", ("type", "outcome")
@@ -77,7 +81,9 @@ WEBHOOK_EVENTS = counter(
 
 # Interaction jobs (web and worker)
 JOBS_ENQUEUED = counter("jobs_enqueued_total", "Durable interaction jobs written to Redis.", ("job",))
-JOBS_FINISHED = counter("jobs_finished_total", "Durable interaction jobs by how they ended.", ("job", "outcome"))
+JOBS_FINISHED = counter(
+    "jobs_finished_total", "Durable interaction jobs by how they ended.", ("job", "outcome")
+)
 JOB_MS = histogram("job_ms", "Running time of durable interaction jobs.", ("job",))
 
 # Admission (web)
@@ -92,6 +98,36 @@ ADMISSION_ALONE = gauge(
 )
 
 # Discord REST (all processes)
+DISCORD_API_LATENCY = histogram(
+    "discord_api_latency_ms",
+    "Time from sending a REST call to its answer, waits excluded (seed S3), by route and status.",
+    ("route", "status"),
+)
+DISCORD_RATE_LIMITS_HIT = counter(
+    "discord_rate_limits_hit_total", "Answers 429 from Discord's REST API (seed S3), by scope.", ("scope",)
+)
+DISCORD_SLOT_WAIT = histogram(
+    "discord_slot_wait_ms",
+    "Time that a REST call waited for its rate-limit slot, by priority.",
+    ("priority",),
+    (*MILLISECONDS, 30_000, 60_000, 300_000),
+)
+DISCORD_SLOTS_REFUSED = counter(
+    "discord_slots_refused_total",
+    "REST calls that were not sent because no slot was free in time or a stop was in force.",
+    ("priority", "cause"),
+)
+DISCORD_RETRIES = counter("discord_api_retries_total", "REST calls that were sent again, by cause.", ("cause",))
+DISCORD_BAD_ANSWERS_LEFT = gauge(
+    "discord_bad_answers_left",
+    "Answers 401, 403 and 429 that may still come within ten minutes before our own stop.",
+)
+DISCORD_LIMITER_LOCAL = gauge(
+    "discord_limiter_local", "1 while Redis is out of reach and this process keeps to its share of the limits."
+)
+DISCORD_LIMITER_FALLBACKS = counter(
+    "discord_limiter_fallbacks_total", "Times that the shared rate limiter in Redis could not be reached."
+)
 
 # Gateway (ingester)
 GATEWAY_CONNECTIONS = gauge("discord_connections_total", "Open gateway sockets of this process.")
