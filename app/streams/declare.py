@@ -7,7 +7,7 @@
     async def unban(job: Scheduled, *, cases: Cases) -> None: ...
 
 The function itself is returned unchanged, so a test calls it; the declaration hangs on it and is found by
-`app.streams.discovery`. Keyword-only parameters are services, found by their type (`app.streams.binding`).
+`app.streams.discovery`. Keyword-only parameters are services, found by their type (`app.services`).
 
 All handlers of a group share the group's place in the streams; each handler is retried on its own.
 """
