@@ -1,18 +1,18 @@
 """The errors of Gatehouse.
 
-    AppError                      anything we raise on purpose; `code` is the operator's E-code (seed S3) or None
-    ├── ConfigurationError        exit code 2, names the variable
-    ├── UserError                 shown to the person in Discord, in their language
-    ├── DiscordUnreachable  E001  network or 5xx after all retries
-    ├── LoggedOut           E002  the bot token is refused
-    ├── RateLimited         E003  no slot before the deadline
-    ├── DatabaseUnavailable E004
-    ├── ProcessCrashed      E005  crash loop, the supervisor gave up
-    ├── MissingPermissions  E006  Discord 50001 / 50013
-    ├── InvalidShardPlan    E007
-    ├── MemoryExceeded      E008
-    ├── DiskFull            E009
-    └── PoolExhausted       E010
+AppError                      anything we raise on purpose; `code` is the operator's E-code (seed S3) or None
+├── ConfigurationError        exit code 2, names the variable
+├── UserError                 shown to the person in Discord, in their language
+├── DiscordUnreachable  E001  network or 5xx after all retries
+├── LoggedOut           E002  the bot token is refused
+├── RateLimited         E003  no slot before the deadline
+├── DatabaseUnavailable E004
+├── ProcessCrashed      E005  crash loop, the supervisor gave up
+├── MissingPermissions  E006  Discord 50001 / 50013
+├── InvalidShardPlan    E007
+├── MemoryExceeded      E008
+├── DiskFull            E009
+└── PoolExhausted       E010
 """
 
 from __future__ import annotations

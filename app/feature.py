@@ -40,7 +40,7 @@ def no_services(_floor: Floor) -> Services:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Name, folder and needs of a feature. Its commands, components and consumers are found by walking `package`."""
+    """Name, folder and needs of a feature; commands, components and consumers are found by walking `package`."""
 
     name: str
     package: str

@@ -66,7 +66,9 @@ class Postgres:
             command += ["-c", f"{name}={value}"]
         self.process = _spawn(command, self._log, drop)
         admin = self.url.replace("/gatehouse?", "/postgres?")
-        _wait(self.process, "PostgreSQL", self._log, lambda: psycopg.connect(admin, connect_timeout=2).close())
+        _wait(
+            self.process, "PostgreSQL", self._log, lambda: psycopg.connect(admin, connect_timeout=2).close()
+        )
         with psycopg.connect(admin, autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = 'gatehouse'").fetchone():
                 conn.execute("CREATE DATABASE gatehouse")
@@ -113,7 +115,9 @@ class RedisServer:
             "maxmemory-policy noeviction",
         ]
         config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        self.process = _spawn([str(redis_server_binary()), str(config)], self._log, die_with_parent(signal.SIGTERM))
+        self.process = _spawn(
+            [str(redis_server_binary()), str(config)], self._log, die_with_parent(signal.SIGTERM)
+        )
 
         def ping() -> None:
             with redis.Redis.from_url(self.url, socket_timeout=2) as client:

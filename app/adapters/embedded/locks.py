@@ -49,4 +49,3 @@ class FileLock:
             self.release()
             return True
         return False
-

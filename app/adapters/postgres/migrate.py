@@ -77,7 +77,9 @@ def migrate(url: str, migrations: list[Migration] | None = None) -> list[str]:
         conn.execute(CREATE_LEDGER)
         _refuse_changed(conn, wanted)
         done = {row[0] for row in conn.execute("SELECT number FROM public.schema_migrations")}
-        return [migration.name for migration in wanted if migration.number not in done and _apply(conn, migration)]
+        return [
+            migration.name for migration in wanted if migration.number not in done and _apply(conn, migration)
+        ]
 
 
 def pending(url: str) -> list[str]:
@@ -88,7 +90,11 @@ def pending(url: str) -> list[str]:
         raise DatabaseUnavailable(f"cannot connect to PostgreSQL: {type(error).__name__}") from None
     with conn:
         row = conn.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
-        done = {r[0] for r in conn.execute("SELECT number FROM public.schema_migrations")} if row and row[0] else set()
+        done = (
+            {r[0] for r in conn.execute("SELECT number FROM public.schema_migrations")}
+            if row and row[0]
+            else set()
+        )
         return [migration.name for migration in find_migrations() if migration.number not in done]
 
 
@@ -97,9 +103,13 @@ def _refuse_changed(conn: psycopg.Connection, wanted: list[Migration]) -> None:
     for number, name, sha256 in conn.execute("SELECT number, name, sha256 FROM public.schema_migrations"):
         migration = by_number.get(number)
         if migration is None:
-            raise MigrationError(f"{name} is applied in the database but not in this release: deploy the newer release")
+            raise MigrationError(
+                f"{name} is applied in the database but not in this release: deploy the newer release"
+            )
         if migration.sha256 != sha256:
-            raise MigrationError(f"{migration.name} has changed since it was applied: restore it and add a new migration")
+            raise MigrationError(
+                f"{migration.name} has changed since it was applied: restore it and add a new migration"
+            )
 
 
 def _apply(conn: psycopg.Connection, migration: Migration) -> bool:

@@ -56,5 +56,7 @@ async def transaction(pool: Pool) -> AsyncIterator[Conn]:
         raise PoolExhausted("no database connection became free in time") from None
     except psycopg.OperationalError as error:
         if error.sqlstate is None or error.sqlstate.startswith(("08", "57P")):
-            raise DatabaseUnavailable(f"the connection to PostgreSQL was lost: {type(error).__name__}") from error
+            raise DatabaseUnavailable(
+                f"the connection to PostgreSQL was lost: {type(error).__name__}"
+            ) from error
         raise

@@ -49,7 +49,10 @@ def wait_gone(pid: int) -> None:
 
 def test_servers_are_shared_keep_their_data_and_stop_after_the_last_user(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "with space")
-    with embedded_stores(settings, durable=False) as first, embedded_stores(settings, durable=False) as second:
+    with (
+        embedded_stores(settings, durable=False) as first,
+        embedded_stores(settings, durable=False) as second,
+    ):
         assert first == second
         keeper = json.loads((tmp_path / "with space/embedded/state.json").read_text())["keeper_pid"]
         with psycopg.connect(first.database) as conn:

@@ -19,7 +19,9 @@ class Guild:
 
 
 async def test_rows_come_back_typed(conn: Conn) -> None:
-    assert await run(conn, "INSERT INTO tenancy.guilds (guild_id, name) VALUES (%(g)s, 'a'), (2, 'b')", g=1) == 2
+    assert (
+        await run(conn, "INSERT INTO tenancy.guilds (guild_id, name) VALUES (%(g)s, 'a'), (2, 'b')", g=1) == 2
+    )
     sql = "SELECT guild_id, name FROM tenancy.guilds WHERE guild_id = %(g)s"
     assert await one(conn, Guild, sql, g=1) == Guild(1, "a")
     assert await maybe(conn, Guild, sql, g=3) is None
@@ -76,7 +78,10 @@ def test_a_database_ahead_of_the_release_is_refused(database_url: str) -> None:
 def test_concurrent_migrators_wait_for_each_other(stores: object, database_url: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    extra = [*find_migrations(), Migration(9001, "9001_x.sql", "SELECT pg_sleep(0.2); CREATE TABLE public.x (a int)")]
+    extra = [
+        *find_migrations(),
+        Migration(9001, "9001_x.sql", "SELECT pg_sleep(0.2); CREATE TABLE public.x (a int)"),
+    ]
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(lambda _: migrate(database_url, extra), range(4)))
     assert sorted(results) == [[], [], [], ["9001_x.sql"]]

@@ -1,0 +1,82 @@
+"""Open everything a process needs, in order; close it in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app import catalog
+from app.adapters.discord.rest import DiscordRest
+from app.adapters.embedded import StoreUrls, embedded_stores
+from app.adapters.postgres.migrate import migrate, pending
+from app.adapters.postgres.pool import open_pool
+from app.adapters.redis.client import open_redis
+from app.errors import ConfigurationError
+from app.feature import Feature, Floor, Services
+from app.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The open floor, the features' services by type, and where the stores are (for clients of one's own)."""
+
+    floor: Floor
+    services: Services
+    stores: StoreUrls
+    features: tuple[Feature, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings this process runs with."""
+        return self.floor.settings
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Packages to walk for declarations."""
+        return catalog.packages(self.features)
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[StoreUrls]:
+    """Yield the stores' URLs, with an up-to-date schema.
+
+    Embedded servers are started and migrated by themselves. A configured database is the operator's: pending
+    migrations raise ConfigurationError that names DATABASE_URL and `gatehouse migrate`.
+    """
+    with embedded_stores(settings) as urls:
+        if settings.database_url is None:
+            migrate(urls.database)
+        elif missing := pending(urls.database):
+            raise ConfigurationError(
+                "DATABASE_URL",
+                f"the schema lacks {len(missing)} migration(s) from {missing[0]} on; run `gatehouse migrate`",
+            )
+        yield urls
+
+
+def utc_now() -> datetime:
+    """Return the aware UTC time."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings,
+    *,
+    features: tuple[Feature, ...] = catalog.FEATURES,
+    clock: Callable[[], datetime] = utc_now,
+    redis_connections: int = 20,
+) -> AsyncIterator[Runtime]:
+    """Yield the runtime of a process. Raises ConfigurationError, DatabaseUnavailable (E004), MissingService."""
+    async with AsyncExitStack() as stack:
+        stores = open_stores(settings)
+        urls = await asyncio.to_thread(stores.__enter__)
+        stack.push(stores)
+        postgres = await stack.enter_async_context(open_pool(urls.database, size=settings.database_pool_size))
+        redis = await stack.enter_async_context(open_redis(urls.redis, connections=redis_connections))
+        discord = await stack.enter_async_context(DiscordRest.open(settings, redis))
+        floor = Floor(settings=settings, postgres=postgres, redis=redis, discord=discord, clock=clock)
+        yield Runtime(floor, catalog.build_services(floor, features), urls, features)
