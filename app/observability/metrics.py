@@ -117,13 +117,16 @@ DISCORD_SLOTS_REFUSED = counter(
     "REST calls that were not sent because no slot was free in time or a stop was in force.",
     ("priority", "cause"),
 )
-DISCORD_RETRIES = counter("discord_api_retries_total", "REST calls that were sent again, by cause.", ("cause",))
+DISCORD_RETRIES = counter(
+    "discord_api_retries_total", "REST calls that were sent again, by cause.", ("cause",)
+)
 DISCORD_BAD_ANSWERS_LEFT = gauge(
     "discord_bad_answers_left",
     "Answers 401, 403 and 429 that may still come within ten minutes before our own stop.",
 )
 DISCORD_LIMITER_LOCAL = gauge(
-    "discord_limiter_local", "1 while Redis is out of reach and this process keeps to its share of the limits."
+    "discord_limiter_local",
+    "1 while Redis is out of reach and this process keeps to its share of the limits.",
 )
 DISCORD_LIMITER_FALLBACKS = counter(
     "discord_limiter_fallbacks_total", "Times that the shared rate limiter in Redis could not be reached."
@@ -196,6 +199,49 @@ GATEWAY_STREAM_TRIMMED = counter(
 )
 
 # Streams and schedule (worker)
+STREAM_HANDLER_MS = histogram(
+    "stream_handler_ms", "Running time of event handlers, parsing included.", ("group", "handler")
+)
+STREAM_HANDLED = counter("stream_handled_total", "Stream entries whose handlers succeeded.", ("group",))
+STREAM_SKIPPED = counter(
+    "stream_skipped_total", "Stream entries acknowledged because no handler wants their type.", ("group",)
+)
+STREAM_RETRIED = counter("stream_retried_total", "Handlers put off to be tried again.", ("group",))
+STREAM_DEAD_LETTERS = counter(
+    "stream_dead_letters_total", "Dead letters by reason (alert).", ("group", "reason")
+)
+STREAM_TAKEN_OVER = counter(
+    "stream_taken_over_total", "Entries found pending and taken over, mostly from dead workers.", ("group",)
+)
+STREAM_LOST = counter(
+    "stream_lost_total", "Entries whose body was trimmed before they were handled (alert).", ("group",)
+)
+STREAM_PAUSES = counter(
+    "stream_pauses_total",
+    "Times that a group paused, by reason: store or dead_letters (alert).",
+    ("group", "reason"),
+)
+STREAM_PAUSED = gauge("stream_paused", "1 while the group is paused in this process.", ("group",))
+STREAM_RUNNING = gauge("stream_handlers_running", "Entries in handlers now.", ("group",))
+STREAM_WAITING = gauge("stream_entries_waiting", "Entries read and waiting for a handler.", ("group",))
+STREAM_DELAYED = gauge("stream_entries_delayed", "Entries that wait to be tried again.", ("group",))
+STREAM_PARTITIONS = gauge("stream_partitions_held", "Partitions that this process holds.", ("group",))
+STREAM_LEASE_CHANGES = counter(
+    "stream_lease_changes_total", "Partitions gained, given up and lost.", ("group", "change")
+)
+STREAM_LAG_SECONDS = gauge(
+    "stream_lag_seconds", "Age of the oldest entry not yet handled in the partitions held.", ("group",)
+)
+STREAM_PENDING = gauge("stream_entries_pending", "Entries delivered and not acknowledged.", ("group",))
+STREAM_STALE_CLAIMS = counter(
+    "stream_stale_claims_total",
+    "Effects refused because the partition belonged to another worker.",
+    ("group",),
+)
+CLAIM_DUPLICATES = counter("claim_duplicates_total", "Events whose effect had happened already.", ("group",))
+SCHEDULE_FINISHED = counter("schedule_finished_total", "Scheduled work by how it ended.", ("kind", "outcome"))
+SCHEDULE_MS = histogram("schedule_ms", "Running time of scheduled work.", ("kind",))
+SCHEDULE_LATE_MS = histogram("schedule_late_ms", "From the time that work was due to its start.", ("kind",))
 
 # Moderation (worker)
 
