@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from app.interactions import command_rules as rules
 from app.interactions import custom_id
@@ -67,7 +67,7 @@ class Guard:
 class Registration:
     """How a root command is registered: who sees it and where."""
 
-    default_member_permissions: Permission | None | Literal["derived"] = DERIVED
+    default_member_permissions: Permission | Literal["derived"] | None = DERIVED
     contexts: tuple[InteractionContext, ...] = (InteractionContext.GUILD,)
     integration_types: tuple[IntegrationType, ...] = (IntegrationType.GUILD_INSTALL,)
     nsfw: bool = False
@@ -161,6 +161,8 @@ class Component:
     handler: Handler
     guard: Guard
     defer: Defer
+
+    submits: ClassVar[bool] = False
 
     @property
     def name(self) -> str:

@@ -68,7 +68,7 @@ def slash(
     description: str,
     *,
     permission: Requirement = None,
-    default_member_permissions: Permission | None | Literal["derived"] = DERIVED,
+    default_member_permissions: Permission | Literal["derived"] | None = DERIVED,
     contexts: tuple[InteractionContext, ...] = _GUILD,
     integration_types: tuple[IntegrationType, ...] = _GUILD_INSTALL,
     nsfw: bool = False,
@@ -144,7 +144,7 @@ def group(
     description: str,
     *,
     permission: Requirement = None,
-    default_member_permissions: Permission | None | Literal["derived"] = DERIVED,
+    default_member_permissions: Permission | Literal["derived"] | None = DERIVED,
     contexts: tuple[InteractionContext, ...] = _GUILD,
     integration_types: tuple[IntegrationType, ...] = _GUILD_INSTALL,
     nsfw: bool = False,
@@ -162,7 +162,7 @@ def user_command(
     name: str,
     *,
     permission: Requirement = None,
-    default_member_permissions: Permission | None | Literal["derived"] = DERIVED,
+    default_member_permissions: Permission | Literal["derived"] | None = DERIVED,
     contexts: tuple[InteractionContext, ...] = _GUILD,
     integration_types: tuple[IntegrationType, ...] = _GUILD_INSTALL,
     nsfw: bool = False,
@@ -184,7 +184,7 @@ def message_command(
     name: str,
     *,
     permission: Requirement = None,
-    default_member_permissions: Permission | None | Literal["derived"] = DERIVED,
+    default_member_permissions: Permission | Literal["derived"] | None = DERIVED,
     contexts: tuple[InteractionContext, ...] = _GUILD,
     integration_types: tuple[IntegrationType, ...] = _GUILD_INSTALL,
     nsfw: bool = False,
@@ -224,7 +224,10 @@ def button(
     def declare(function: HandlerFunction) -> Component:
         handler = read_handler(f"component {route!r}", function, Click)
         return Component(
-            _route(route, handler.parameters, ttl, bound, version, single_use=single_use), handler, guard, defer
+            _route(route, handler.parameters, ttl, bound, version, single_use=single_use),
+            handler,
+            guard,
+            defer,
         )
 
     return declare
@@ -239,7 +242,9 @@ def autocomplete(function: HandlerFunction) -> AutocompleteHandler:
     where = f"autocomplete {getattr(function, '__name__', '?')!r}"
     handler = read_handler(where, function, Autocomplete)
     if handler.parameters:
-        raise DeclarationError(where, "takes only the context and services; other options are in `context.options`")
+        raise DeclarationError(
+            where, "takes only the context and services; other options are in `context.options`"
+        )
     return AutocompleteHandler(handler)
 
 
@@ -304,7 +309,9 @@ def _menu_command(
     )
     if len(handler.parameters) != 1 or handler.parameters[0].annotation not in wanted:
         expected = "Message" if kind is CommandType.MESSAGE else "User, Member or Member | User"
-        raise DeclarationError(where, f"the handler takes the context, one target annotated {expected}, and services")
+        raise DeclarationError(
+            where, f"the handler takes the context, one target annotated {expected}, and services"
+        )
     registration.check(where, guard)
     return Command(kind, name, "", handler, (), guard, registration, defer)
 
@@ -315,7 +322,12 @@ def _option(where: str, parameter: Parameter) -> OptionSpec:
         described = [part for part in metadata if isinstance(part, Option)]
         if len(described) == 1:
             return option_of(
-                where, parameter.name, annotation, described[0], parameter.default, given=parameter.has_default
+                where,
+                parameter.name,
+                annotation,
+                described[0],
+                parameter.default,
+                given=parameter.has_default,
             )
     raise DeclarationError(
         where, f'the parameter {parameter.name!r} needs a description: Annotated[type, Option("…")]'

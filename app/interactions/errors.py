@@ -1,9 +1,9 @@
 """The errors of the interactions protocol.
 
-    BadSignature          the request is not Discord's: 401, whatever is wrong with it
-    InvalidInteraction    signed, but not an interaction we can read: 400
-    DeclarationError      a command, component or modal is declared wrongly: the import fails
-    PayloadError          something we built breaks a limit of Discord's: a bug of ours, answered with an incident id
+BadSignature          the request is not Discord's: 401, whatever is wrong with it
+InvalidInteraction    signed, but not an interaction we can read: 400
+DeclarationError      a command, component or modal is declared wrongly: the import fails
+PayloadError          something we built breaks a limit of Discord's: a bug of ours, answered with an incident id
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def read_handler(where: str, function: HandlerFunction, context: type) -> Handle
         hints = get_type_hints(function, include_extras=True)
     except NameError as error:
         raise DeclarationError(
-            where, f"an annotation names {error.name!r}, which is not imported at run time (not under TYPE_CHECKING)"
+            where,
+            f"an annotation names {error.name!r}, which is not imported at run time (not under TYPE_CHECKING)",
         ) from None
     if hints.pop("return", None) is not Reply:
         raise DeclarationError(where, "the handler must be annotated to return Reply")
@@ -62,7 +63,11 @@ def read_handler(where: str, function: HandlerFunction, context: type) -> Handle
             services[name] = get_origin(hints[name]) or hints[name]
             continue
         given = parameter.default is not inspect.Parameter.empty
-        positional.append(Parameter(name, hints[name], parameter.default if given else None, has_default=given))
+        positional.append(
+            Parameter(name, hints[name], parameter.default if given else None, has_default=given)
+        )
     if not positional or positional[0].annotation is not context:
-        raise DeclarationError(where, f"the handler's first parameter must be annotated with {context.__name__}")
+        raise DeclarationError(
+            where, f"the handler's first parameter must be annotated with {context.__name__}"
+        )
     return Handler(where, function, tuple(positional[1:]), services)

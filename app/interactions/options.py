@@ -18,7 +18,9 @@ only what a client sent (contract 1.10): a bad value is a UserError.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,8 +99,8 @@ class OptionSpec:
     choices: tuple[Choice, ...]
     members: Mapping[Any, Any] | None
     """What the handler receives for each choice's value; None when any value is allowed."""
-    accepts: frozenset[type]
-    """Of User, Member and Role, for USER and MENTIONABLE."""
+    accepts: frozenset[Any]
+    """The classes, of User, Member and Role, that a USER or MENTIONABLE option takes."""
 
     def read(self, value: Any, resolved: Resolved) -> Any:
         """Turn a value that arrived into the handler's argument. Raises UserError or InvalidInteraction."""
@@ -168,7 +170,11 @@ class OptionSpec:
         return found
 
     def _channel(self, channel: Channel | None) -> Channel | None:
-        if channel is not None and self.option.channel_types and channel.type not in self.option.channel_types:
+        if (
+            channel is not None
+            and self.option.channel_types
+            and channel.type not in self.option.channel_types
+        ):
             raise UserError(t("`{option}` cannot be that kind of channel.", option=self.name))
         return channel
 
@@ -195,7 +201,9 @@ _PLAIN: dict[Any, OptionType] = {
 _VALUE_TYPES = {str: OptionType.STRING, int: OptionType.INTEGER, float: OptionType.NUMBER}
 
 
-def option_of(where: str, parameter: str, annotation: Any, option: Option, default: Any, *, given: bool) -> OptionSpec:
+def option_of(
+    where: str, parameter: str, annotation: Any, option: Option, default: Any, *, given: bool
+) -> OptionSpec:
     """Build an option from a handler's parameter; `given` tells whether it has a default.
 
     Raises DeclarationError naming the command and the rule.
@@ -224,15 +232,19 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     if get_origin(annotation) in (Union, types.UnionType):
         inner = tuple(part for part in get_args(annotation) if part is not types.NoneType)
         if len(inner) < len(get_args(annotation)):
-            return Union[inner], True
+            return functools.reduce(operator.or_, inner), True
     return annotation, False
 
 
-def _type_of(where: str, annotation: Any) -> tuple[OptionType, frozenset[type], dict[Any, Any]]:
+def _type_of(where: str, annotation: Any) -> tuple[OptionType, frozenset[Any], dict[Any, Any]]:
     """Return the option type, the classes accepted, and the choices that the annotation itself implies."""
     if annotation in _PLAIN:
         return _PLAIN[annotation], frozenset(), {}
-    parts = frozenset(get_args(annotation)) if get_origin(annotation) in (Union, types.UnionType) else {annotation}
+    parts = (
+        frozenset(get_args(annotation))
+        if get_origin(annotation) in (Union, types.UnionType)
+        else {annotation}
+    )
     if parts <= {User, Member, Role}:
         people = frozenset(parts)
         return (OptionType.MENTIONABLE if Role in parts else OptionType.USER), people, {}
@@ -255,7 +267,9 @@ def _type_of(where: str, annotation: Any) -> tuple[OptionType, frozenset[type], 
 def _choices_of(
     where: str, kind: OptionType, option: Option, implied: dict[Any, Any]
 ) -> tuple[tuple[Choice, ...], dict[Any, Any] | None]:
-    listed = [choice if isinstance(choice, Choice) else Choice(str(choice), choice) for choice in option.choices]
+    listed = [
+        choice if isinstance(choice, Choice) else Choice(str(choice), choice) for choice in option.choices
+    ]
     if not implied:
         return tuple(listed), {choice.value: choice.value for choice in listed} or None
     if listed:
@@ -315,8 +329,14 @@ def _check_bounds(where: str, spec: OptionSpec) -> None:
         raise DeclarationError(where, f"min_length must be 0-{rules.MAX_STRING_LENGTH}")
     if option.max_length is not None and not 1 <= option.max_length <= rules.MAX_STRING_LENGTH:
         raise DeclarationError(where, f"max_length must be 1-{rules.MAX_STRING_LENGTH}")
-    if option.min_length is not None and option.max_length is not None and option.min_length > option.max_length:
-        raise DeclarationError(where, f"min_length {option.min_length} is above max_length {option.max_length}")
+    if (
+        option.min_length is not None
+        and option.max_length is not None
+        and option.min_length > option.max_length
+    ):
+        raise DeclarationError(
+            where, f"min_length {option.min_length} is above max_length {option.max_length}"
+        )
 
 
 def _check_choices(where: str, spec: OptionSpec) -> None:
@@ -334,7 +354,9 @@ def _check_choices(where: str, spec: OptionSpec) -> None:
         if type(choice.value) not in expected:
             raise DeclarationError(where, f"the choice {choice.value!r} is not of the option's type")
         if isinstance(choice.name, Text) and (choice.name.params or choice.name.plural):
-            raise DeclarationError(where, f"the choice {names[0]!r} has placeholders, which registration cannot fill")
+            raise DeclarationError(
+                where, f"the choice {names[0]!r} has placeholders, which registration cannot fill"
+            )
     for what, listed in (("name", names), ("value", values)):
         if len(set(listed)) != len(listed):
             raise DeclarationError(where, f"two choices have the same {what}")
@@ -343,6 +365,8 @@ def _check_choices(where: str, spec: OptionSpec) -> None:
 def check_choice(where: str, name: str, value: str | float) -> None:
     """Check the lengths of a choice or of one of its localised names."""
     if not 1 <= len(name) <= rules.MAX_CHOICE_TEXT:
-        raise DeclarationError(where, f"the choice name {name!r} must have 1-{rules.MAX_CHOICE_TEXT} characters")
+        raise DeclarationError(
+            where, f"the choice name {name!r} must have 1-{rules.MAX_CHOICE_TEXT} characters"
+        )
     if isinstance(value, str) and not 1 <= len(value) <= rules.MAX_CHOICE_TEXT:
         raise DeclarationError(where, f"a choice value must have 1-{rules.MAX_CHOICE_TEXT} characters")

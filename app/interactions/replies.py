@@ -1,12 +1,12 @@
 """What a handler returns: a Reply, a value. The edge renders it in the reader's language and signs its ids.
 
-    Reply.private("…", undo.button(case=7))     only the caller sees it
-    Reply.public("…", embeds=[embed])           everyone in the channel
-    Reply.update("…")                           the message that the component sits on becomes exactly this
-    Reply.nothing()                             a component press that changes nothing
-    Reply.modal(form.open(…))                   a form; not as the answer to a form
-    Reply.choices([...])                        autocomplete
-    Reply.defer(export.job(user=…))             "thinking" now, the durable job edits it later
+Reply.private("…", undo.button(case=7))     only the caller sees it
+Reply.public("…", embeds=[embed])           everyone in the channel
+Reply.update("…")                           the message that the component sits on becomes exactly this
+Reply.nothing()                             a component press that changes nothing
+Reply.modal(form.open(…))                   a form; not as the answer to a form
+Reply.choices([...])                        autocomplete
+Reply.defer(export.job(user=…))             "thinking" now, the durable job edits it later
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any
 
 from app.interactions.rendering import Renderable
 from app.locale.text import Text
@@ -163,11 +163,10 @@ class Reply:
         return cls(ResponseType.MODAL, form=form)
 
     @classmethod
-    def defer(cls, job: JobCall, *, show: Literal["private", "public", "update"] = "private") -> Reply:
-        """Show "thinking" (or, with `update`, nothing) and let a worker finish: it edits the answer.
+    def defer(cls, job: JobCall) -> Reply:
+        """Show "thinking" and let a worker finish: it edits the answer.
 
-        Private or public is fixed now and cannot change later (contract 1.7).
+        Private, public or a silent update is what the declaration's `defer=` says, and cannot change later (contract
+        1.7).
         """
-        if show == "update":
-            return cls(ResponseType.DEFERRED_UPDATE, job=job)
-        return cls(ResponseType.DEFERRED_MESSAGE, ephemeral=show == "private", job=job)
+        return cls(ResponseType.DEFERRED_MESSAGE, job=job)
