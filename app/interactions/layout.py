@@ -8,8 +8,8 @@
     )
 
 One of these in a reply makes it a components-v2 message: the reply's content becomes its first text, embeds
-are refused, and the flag can never be taken off again. What spans a message (40 components, unique custom ids) is
-checked where replies are rendered.
+are refused, and the flag can never be taken off again. What spans a message (40 components, unique custom
+ids) is checked where replies are rendered.
 """
 
 from __future__ import annotations
