@@ -1,0 +1,55 @@
+# Everything below works on a machine with Python 3.11+ and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Tests in parallel: two workers unless told otherwise.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench lint format lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.ready ## build .venv from the hashed locks
+
+# Three steps with a line each, so that somebody who waits sees what for.
+$(VENV)/.ready: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Gatehouse needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "[1/3] creating the virtual environment $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "[2/3] installing the locked packages (a minute on the first run)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@echo "[3/3] installing gatehouse itself"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+run: setup ## start the whole system on the sandbox and print the page's URL; Ctrl-C stops it
+	@exec $(BIN)/gatehouse sandbox up
+
+test: setup ## run the test suite in parallel
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+bench: setup ## measure: ratios within one run
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lint: setup ## ruff, mypy --strict, import contracts, SQL linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/squawk --assume-in-transaction sql/migrations/*.sql
+
+format: setup ## format the code
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+lock: ## rewrite the locks from pyproject.toml (needs the package index)
+	@test -x .gatehouse-lock/bin/uv || { $(PYTHON) -m venv .gatehouse-lock && .gatehouse-lock/bin/pip install --quiet uv; }
+	@.gatehouse-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --output-file requirements.lock pyproject.toml
+	@.gatehouse-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --constraints requirements.lock --extra dev \
+	  --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove what was built here, and the local data
+	@rm -rf $(VENV) .gatehouse .gatehouse-lock build *.egg-info
