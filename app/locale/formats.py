@@ -1,0 +1,75 @@
+"""How the values of placeholders look in a language (CLDR, through babel).
+
+int, float, Decimal   the locale's separators: 1,234.5 · 1.234,5 · 1 234,5. Ids and case numbers: pass a str
+datetime              Discord's own markup, which each reader sees in their language and time zone
+date                  29 February 2028 · 29. Februar 2028
+timedelta             the two largest units: 1 minute, 15 seconds
+list, tuple           a, b and c
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+SECONDS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+_GROUPED_FROM = {"es": 10_000}
+"""CLDR's minimumGroupingDigits is 2 for Spanish (1234, 12.345), which babel 2.18 does not apply."""
+
+
+def format_value(value: Any, locale: str, render: Callable[[Any], str]) -> str:
+    """Return a value as text. `locale` is babel's name, e.g. `pt_BR`; `render` translates nested texts."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return str(value)
+        case int() | float() | Decimal():
+            return format_number(value, locale)
+        case datetime():
+            return f"<t:{int(value.timestamp())}:f>"
+        case date():
+            from babel.dates import format_date
+
+            return format_date(value, "long", locale=locale)
+        case timedelta():
+            return format_duration(value, locale)
+        case list() | tuple():
+            from babel.lists import format_list
+
+            return format_list([render(item) for item in value], locale=locale)
+        case _:
+            return str(value)
+
+
+def format_number(number: float | Decimal, locale: str) -> str:
+    """Return a number with the locale's separators. Small integers, the usual case, cost nothing."""
+    if isinstance(number, int) and -1000 < number < 1000:
+        return str(int(number))
+    from babel.numbers import format_decimal
+
+    grouped = bool(abs(number) >= _GROUPED_FROM.get(locale.partition("_")[0], 0))
+    return format_decimal(number, locale=locale, group_separator=grouped)
+
+
+def format_duration(duration: timedelta, locale: str) -> str:
+    """Return a duration in its two largest units, rounded up to whole seconds, at least one."""
+    from babel.lists import format_list
+    from babel.units import format_unit
+
+    left = max(1, math.ceil(duration.total_seconds()))
+    parts: list[str] = []
+    for unit, seconds in SECONDS:
+        number, rest = divmod(left, seconds)
+        if number:
+            parts.append(format_unit(number, f"duration-{unit}", locale=locale))
+            left = rest
+        elif parts:
+            break
+        if len(parts) == 2 or not left:
+            break
+    return format_list(parts, style="unit", locale=locale)
