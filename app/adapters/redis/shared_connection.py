@@ -15,7 +15,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,7 +31,7 @@ FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
 
-_pack: Callable[[tuple[bytes | str | int, ...]], bytes] = hiredis.pack_command
+_pack: Any = hiredis.pack_command  # its stub allows one argument only
 
 
 class NotConnected(ConnectionError):
