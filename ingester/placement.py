@@ -39,7 +39,9 @@ def place(
             target.setdefault(shard, member.id)
     target = {shard: owner for shard, owner in target.items() if shard in set(free)}
     free = [shard for shard in free if shard not in target]
-    sharing = [member.id for member in everyone if member.pinned is None] or [member.id for member in everyone]
+    sharing = [member.id for member in everyone if member.pinned is None] or [
+        member.id for member in everyone
+    ]
     held = {owner: [shard for shard in free if holders.get(shard) == owner] for owner in sharing}
     # The remainder of the division goes to those who hold the most, so that it need not move.
     ranked = sorted(sharing, key=lambda owner: (-len(held[owner]), owner))

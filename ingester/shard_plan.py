@@ -44,7 +44,9 @@ def make_plan(settings: Settings, recommended: int | None = None) -> ShardPlan:
         if start > end:
             raise InvalidShardPlan(f"SHARD_START={start} is above SHARD_END={end}")
         if end >= total:
-            raise InvalidShardPlan(f"SHARD_END={end} does not exist: {total} shards have the ids 0 to {total - 1}")
+            raise InvalidShardPlan(
+                f"SHARD_END={end} does not exist: {total} shards have the ids 0 to {total - 1}"
+            )
         preferred = range(start, end + 1)
     sizes = _cluster_sizes(settings, len(preferred))
     ids = iter(preferred)

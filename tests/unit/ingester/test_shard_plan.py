@@ -45,7 +45,7 @@ def test_a_range_is_pinned_to_the_instance() -> None:
     ],
 )
 def test_an_impossible_plan_shows_the_sum(values: dict[str, object], sum_: str) -> None:
-    with pytest.raises(InvalidShardPlan, match="E007|.*") as caught:
+    with pytest.raises(InvalidShardPlan) as caught:
         make_plan(settings(**values), recommended=5)
     assert sum_ in caught.value.for_operator()
     assert caught.value.for_operator().startswith("E007: ")

@@ -1,0 +1,74 @@
+"""Leases of shards in Redis, with fencing tokens: who may publish for a shard, and with which session to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+
+from ingester import keys
+from ingester.feed import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A shard's session as Redis has it: dispatches up to `sequence` are in the streams."""
+
+    session: Session
+    sequence: int
+    age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to publish for a shard, as long as `token` is the newest one."""
+
+    shard: int
+    token: str
+    stored: Stored | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody else holds the lease, or it is reserved for somebody, for at least `wait_ms`."""
+
+    holder: str
+    wait_ms: int
+
+
+class Leases:
+    """Takes and gives back leases for one process ("cluster") of an instance."""
+
+    def __init__(self, redis: Redis, instance: str, cluster: str, total: int) -> None:
+        self._instance = instance
+        self.owner = f"{instance}/{cluster}"
+        self._total = total
+        self._acquire = redis.register_script(_script("acquire.lua"))
+        self._release = redis.register_script(_script("release.lua"))
+
+    async def acquire(self, shard: int) -> Lease | Held:
+        """Take the shard if nobody else holds it; ours is renewed with a new token. Raises RedisError."""
+        reply: Any = await self._acquire(
+            keys=[keys.lease(self._total, shard), keys.session(self._total, shard)],
+            args=[self.owner, self._instance, keys.LEASE_MS],
+        )
+        if reply[0] == 0:
+            return Held(reply[1].decode(), reply[2])
+        token = reply[1].decode()
+        if len(reply) == 2:
+            return Lease(shard, token, None)
+        _, _, sid, url, sequence, age = reply
+        return Lease(shard, token, Stored(Session(sid.decode(), url.decode()), sequence, age))
+
+    async def release(self, shard: int, token: str, successor: str = "") -> bool:
+        """Give the shard back; `successor` (an instance) may take it first. False: it was not ours any more."""
+        reply = await self._release(
+            keys=[keys.lease(self._total, shard)], args=[token, successor, keys.LEASE_MS]
+        )
+        return bool(reply)
+
+
+def _script(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
