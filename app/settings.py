@@ -66,7 +66,7 @@ class Settings(BaseModel):
     custom_id_keys: SecretStr | None = _env(
         "CUSTOM_ID_KEYS",
         None,
-        "Keys that sign component ids, `kid:hex,kid:hex` (kid: 1-2 letters or digits, hex: 64 digits). "
+        "Keys that sign component ids, `kid:hex,kid:hex` (kid: 1-16 letters or digits, hex: 64 digits). "
         "The first signs, all verify. Unset: one is made and kept in DATA_DIR.",
         secret=True,
     )

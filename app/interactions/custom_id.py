@@ -51,7 +51,7 @@ from typing import Any, Protocol
 from app.errors import UserError
 from app.interactions.arguments import Arguments
 from app.interactions.errors import DeclarationError
-from app.interactions.keyring import Key, Keyring
+from app.keyring import Key, Keyring
 from app.locale.text import t
 from app.snowflake import GuildId, RoleId, UserId
 

@@ -52,7 +52,7 @@ def format_number(number: float | Decimal, locale: str) -> str:
         return str(int(number))
     from babel.numbers import format_decimal
 
-    grouped = bool(abs(number) >= _GROUPED_FROM.get(locale.partition("_")[0], 0))
+    grouped = abs(float(number)) >= _GROUPED_FROM.get(locale.partition("_")[0], 0)
     return format_decimal(number, locale=locale, group_separator=grouped)
 
 

@@ -1,12 +1,22 @@
-"""The keys that sign custom ids: the newest signs, all verify, a retired one is gone."""
+"""The keys that sign custom ids and seal what we keep for a while: the newest is used, all are accepted.
+
+They come from CUSTOM_ID_KEYS. Where that is unset, a key is made once and kept in DATA_DIR for all processes of
+that folder: one machine needs no configuration, several need the variable (`gatehouse keys rotate` prints one).
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import tempfile
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
+
+from app.errors import ConfigurationError
+from app.settings import Settings
 
 KEY_BYTES = 32
 """Length of a new key. Given keys may have 16 to 64 bytes (BLAKE2b's limit, RFC 7693)."""
@@ -98,3 +108,53 @@ class Keyring:
         """Return a 32-byte key per key, newest first, for a purpose of at most 16 ASCII characters."""
         person = purpose.encode("ascii")
         return tuple(blake2b(key=key.secret, digest_size=32, person=person).digest() for key in self.keys)
+
+
+def load_keyring(settings: Settings) -> Keyring:
+    """Return the keys of this installation. Raises ConfigurationError naming variable or file, never a key."""
+    if settings.custom_id_keys is not None:
+        try:
+            return Keyring.parse(settings.custom_id_keys.get_secret_value())
+        except InvalidKeys as error:
+            raise ConfigurationError("CUSTOM_ID_KEYS", str(error)) from None
+    path = key_file(settings)
+    try:
+        if not path.exists():
+            _create(path, Keyring.new())
+        return Keyring.parse(path.read_text(encoding="ascii"))
+    except InvalidKeys as error:
+        raise ConfigurationError("DATA_DIR", f"{path} {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("DATA_DIR", f"cannot keep keys in {path}: {type(error).__name__}") from None
+
+
+def key_file(settings: Settings) -> Path:
+    """Return where a generated set of keys is kept, mode 0600."""
+    return settings.data_dir / "custom_id_keys"
+
+
+def write_keyring(path: Path, keyring: Keyring) -> None:
+    """Replace the kept set at once. Raises OSError."""
+    written = _written_beside(path, keyring)
+    written.replace(path)
+
+
+def _create(path: Path, keyring: Keyring) -> None:
+    """Keep the set unless another process was first: a link to a finished file either appears whole or not."""
+    written = _written_beside(path, keyring)
+    try:
+        os.link(written, path)
+    except FileExistsError:
+        pass
+    finally:
+        written.unlink()
+
+
+def _written_beside(path: Path, keyring: Keyring) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".custom_id_keys.")  # mode 0600
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(f"{keyring.dump()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(name)
