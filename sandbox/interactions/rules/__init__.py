@@ -1,1 +1,1 @@
-"""What Discord refuses in replies, components, modals and choices (contract sections 1.6-1.10, 3, 4.5-4.7, 10)."""
+"""What Discord refuses in replies, components, modals and choices (contract 1.6-1.10, 3, 4.5-4.7, 10)."""

@@ -1,4 +1,4 @@
-"""Rules for the first response: which type may answer which interaction, and what its data may hold (contract 1.6-1.10)."""
+"""Rules for the first response: which type may answer which interaction, and with what (contract 1.6-1.10)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _TAG = re.compile(r"type=(\w+)")
 
 
 class Form(BaseModel):
-    """Base of everything that arrives as JSON: types are not coerced, unknown keys are ignored like Discord does."""
+    """Base of all that arrives as JSON: types are not coerced; unknown keys are ignored, as Discord does."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Rules that span components: custom ids unique, button styles, selects, the 40, attachments referred to (contract 3.1, 3.2)."""
+"""Rules across components: unique custom ids, button styles, selects, the 40 (contract 3.1, 3.2)."""
 
 from __future__ import annotations
 

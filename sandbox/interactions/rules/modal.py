@@ -1,4 +1,4 @@
-"""Rules for modals (contract 3.3): 1 to 5 Labels or Text Displays, nothing disabled, defaults within bounds."""
+"""Rules for modals (contract 3.3): 1 to 5 Labels or Text Displays, nothing disabled, bounded defaults."""
 
 from __future__ import annotations
 
