@@ -8,14 +8,13 @@ from typing import Any
 
 from app.errors import UserError
 from app.interactions.declarations import Command
-from app.interactions.errors import DeclarationError, InvalidInteraction
+from app.interactions.errors import InvalidInteraction
 from app.interactions.handlers import Handler, HandlerFunction
 from app.interactions.options import OptionSpec
 from app.interactions.payloads import CommandType, Interaction, Member, Resolved, snowflake
 from app.locale.text import t
-
-Services = Mapping[type, object]
-"""Service objects by the type that handlers annotate."""
+from app.services import Services
+from app.services import bind as services_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +26,8 @@ class BoundHandler:
 
 
 def bind(handler: Handler, services: Services) -> BoundHandler:
-    """Find the services that a handler wants. Raises DeclarationError naming handler and type."""
-    found: dict[str, Any] = {}
-    for name, kind in handler.services.items():
-        if kind not in services:
-            wanted = getattr(kind, "__name__", repr(kind))
-            raise DeclarationError(
-                handler.where, f"wants a service {name}: {wanted}, which no feature provides"
-            )
-        found[name] = services[kind]
-    return BoundHandler(handler.function, found)
+    """Find the services that a handler wants. Raises MissingService naming handler and type."""
+    return BoundHandler(handler.function, services_of(handler.function, services))
 
 
 def option_arguments(

@@ -104,19 +104,22 @@ def check_localisations(where: str, kind: str, localisations: Mapping[str, str])
         raise DeclarationError(where, f"{locale!r} in the {kind} localisations is not a locale of Discord's")
 
 
-def check_localised_option_names(where: str, options: Iterable[Mapping[str, Any]]) -> None:
-    """Check that each localised option name differs from the other default names and in its locale (contract 2.3)."""
-    listed = list(options)
-    for option in listed:
-        others = [other for other in listed if other is not option]
-        for locale, name in (option.get("name_localizations") or {}).items():
+def check_localised_names(where: str, kind: str, nodes: Iterable[Mapping[str, Any]]) -> None:
+    """Check that each localised name differs from the others' default names and names in its locale (contract 2.3).
+
+    `kind` is what they are: option or command.
+    """
+    listed = list(nodes)
+    for node in listed:
+        others = [other for other in listed if other is not node]
+        for locale, name in (node.get("name_localizations") or {}).items():
             if any(name == other["name"] for other in others):
                 raise DeclarationError(
                     where,
-                    f"the {locale} name {name!r} of the option {option['name']!r} is another option's name",
+                    f"the {locale} name {name!r} of the {kind} {node['name']!r} is another {kind}'s name",
                 )
             if any(name == (other.get("name_localizations") or {}).get(locale) for other in others):
-                raise DeclarationError(where, f"two options are named {name!r} in {locale}")
+                raise DeclarationError(where, f"two {kind}s are named {name!r} in {locale}")
 
 
 def check_size(where: str, command: Mapping[str, Any]) -> None:

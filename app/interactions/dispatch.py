@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.errors import UserError
-from app.interactions.binding import BoundHandler, Services, bind, menu_target, option_arguments, option_list
+from app.interactions.binding import BoundHandler, bind, menu_target, option_arguments, option_list
 from app.interactions.context import Autocomplete, Call, Click, GuildOnly
 from app.interactions.custom_id import (
     Bound,
@@ -41,6 +41,7 @@ from app.interactions.replies import Reply
 from app.interactions.responses import PONG, Audience, Renderer, Response
 from app.interactions.routing import Route, Router
 from app.locale.text import Text, t
+from app.services import Services
 from app.snowflake import GuildId
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class FeatureOff(UserError):
 
 
 class Dispatcher:
-    """Routes interactions to handlers. Built once per process; raises DeclarationError for a missing service."""
+    """Routes interactions to handlers. Built once per process; raises MissingService."""
 
     def __init__(
         self,

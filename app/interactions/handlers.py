@@ -8,9 +8,9 @@ the handler is declared, so what they name must be imported at run time, not und
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from app.interactions.errors import DeclarationError
 from app.interactions.replies import Reply
@@ -35,7 +35,6 @@ class Handler:
     where: str
     function: HandlerFunction
     parameters: tuple[Parameter, ...]
-    services: Mapping[str, type]
 
 
 def read_handler(where: str, function: HandlerFunction, context: type) -> Handler:
@@ -52,7 +51,6 @@ def read_handler(where: str, function: HandlerFunction, context: type) -> Handle
     if hints.pop("return", None) is not Reply:
         raise DeclarationError(where, "the handler must be annotated to return Reply")
     positional: list[Parameter] = []
-    services: dict[str, type] = {}
     for parameter in inspect.signature(function).parameters.values():
         name = parameter.name
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
@@ -60,8 +58,7 @@ def read_handler(where: str, function: HandlerFunction, context: type) -> Handle
         if name not in hints:
             raise DeclarationError(where, f"the parameter {name!r} has no annotation")
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            services[name] = get_origin(hints[name]) or hints[name]
-            continue
+            continue  # a service, found by app.services when the process starts
         given = parameter.default is not inspect.Parameter.empty
         positional.append(
             Parameter(name, hints[name], parameter.default if given else None, has_default=given)
@@ -70,4 +67,4 @@ def read_handler(where: str, function: HandlerFunction, context: type) -> Handle
         raise DeclarationError(
             where, f"the handler's first parameter must be annotated with {context.__name__}"
         )
-    return Handler(where, function, tuple(positional[1:]), services)
+    return Handler(where, function, tuple(positional[1:]))
