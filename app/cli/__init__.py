@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "audit": "app.cli.audit:audit",
     "commands": "app.cli.commands:commands",
     "dead-letters": "app.cli.dead_letters:dead_letters",
+    "docs": "app.cli.docs:docs",
     "doctor": "app.cli.doctor:doctor",
     "keys": "app.cli.keys:keys",
     "migrate": "app.cli.migrate:migrate",
