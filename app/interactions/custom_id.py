@@ -221,6 +221,11 @@ class Opened:
     expires_at: datetime
     claim: str | None
     """Key to claim before the effect when the id is single use, else None."""
+    bound_to: int | None
+
+    def again(self) -> Target:
+        """Return the target to sign a fresh id with the same arguments and scope."""
+        return Target(self.route, self.route.arguments.pack(self.arguments), self.bound_to, self.route.ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +250,7 @@ class Sealed:
                 )
             case Bound.MODERATORS if not moderator:
                 raise Foreign(t("This control is for moderators only."))
-        return Opened(self.route, self._arguments, self.expires_at, self._claim)
+        return Opened(self.route, self._arguments, self.expires_at, self._claim, self._bound_to)
 
 
 class CustomIds:
