@@ -41,7 +41,9 @@ class RedisDrafts:
         except RedisError as error:
             log.warning("a refused form cannot be read", error=type(error).__name__)
             return None
-        for box in self._boxes if sealed is not None else ():
+        if not isinstance(sealed, bytes):
+            return None
+        for box in self._boxes:
             try:
                 return box.decrypt(sealed)
             except CryptoError:  # sealed with another key of the set
