@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from app.errors import UserError
 from app.interactions.binding import BoundHandler, bind, menu_target, option_arguments, option_list
-from app.interactions.context import Autocomplete, Call, Click, GuildOnly
+from app.interactions.context import Autocomplete, Call, Click, GuildOnly, Submit
 from app.interactions.custom_id import (
     Bound,
     Claims,
@@ -34,18 +34,18 @@ from app.interactions.discovery import Declarations
 from app.interactions.errors import InvalidInteraction
 from app.interactions.failures import Failures
 from app.interactions.late import LateCall, late_calls
+from app.interactions.modal_schema import InvalidForm
+from app.interactions.modals import Corrections, Drafts, ModalComponent, Modals, filled
 from app.interactions.options import OptionSpec
 from app.interactions.payloads import CommandType, Interaction, InteractionType
 from app.interactions.permissions import GuildRoles, Level, Requirement, RoleGrant, is_allowed, level_of
 from app.interactions.replies import Reply
 from app.interactions.responses import PONG, Audience, Renderer, Response
 from app.interactions.routing import Route, Router
+from app.locale.catalogue import Catalogue
 from app.locale.text import Text, t
 from app.services import Services
 from app.snowflake import GuildId
-
-if TYPE_CHECKING:
-    from app.locale.catalogue import Catalogue
 
 
 class Flags(Protocol):
@@ -82,11 +82,23 @@ class Dispatcher:
         flags: Flags,
         clock: Callable[[], datetime],
     ) -> None:
-        """`clock` returns aware UTC time."""
+        """`clock` returns aware UTC time.
+
+        Besides `services`, handlers can ask for Declarations, Modals, Catalogue and GuildRoles.
+        """
         self.renderer = Renderer(custom_ids, catalogue)
         self._router = Router(declarations, custom_ids)
         self._failures = Failures(self.renderer)
         self._claims, self._roles, self._flags, self._clock = claims, roles, flags, clock
+        drafts: Any = services.get(Drafts)
+        self._corrections = None if drafts is None else Corrections(drafts, custom_ids, declarations.routes)
+        services = {
+            **services,
+            Declarations: declarations,
+            Modals: Modals(declarations.components),
+            Catalogue: catalogue,
+            GuildRoles: roles,
+        }
         declared: tuple[Command | Component, ...] = (*declarations.commands, *declarations.components)
         self._bound: dict[int, BoundHandler] = {id(one): bind(one.handler, services) for one in declared}
         for command in declarations.commands:
@@ -161,10 +173,33 @@ class Dispatcher:
             return await bound.function(call, *arguments, **bound.services)
         assert isinstance(declared, Component)
         assert opened is not None
-        if opened.claim is not None and not await self._claims.claim(opened.claim, until=opened.expires_at):
-            raise Used
+        if isinstance(declared, ModalComponent):
+            return await self._submit(declared, bound, opened, interaction, audience)
+        await self._claim(opened)
         click = Click(interaction, audience.locale, self._clock())
         return await bound.function(click, *opened.arguments.values(), **bound.services)
+
+    async def _submit(
+        self,
+        declared: ModalComponent,
+        bound: BoundHandler,
+        opened: Opened,
+        interaction: Interaction,
+        audience: Audience,
+    ) -> Reply:
+        try:
+            form = filled(declared, interaction)
+        except InvalidForm as refused:
+            if self._corrections is None:
+                raise
+            return await self._corrections.reply(refused, opened, interaction)
+        await self._claim(opened)
+        submit = Submit(interaction, audience.locale, self._clock())
+        return await bound.function(submit, *opened.arguments.values(), form, **bound.services)
+
+    async def _claim(self, opened: Opened) -> None:
+        if opened.claim is not None and not await self._claims.claim(opened.claim, until=opened.expires_at):
+            raise Used
 
     def _command_arguments(self, command: Command, route: Route, interaction: Interaction) -> list[Any]:
         if command.type is not CommandType.CHAT_INPUT:
