@@ -125,6 +125,9 @@ class Settings(BaseModel):
         "MANAGER_HEALTH_PORT", 3001, "Health port of the ingester's supervisor.", ge=0
     )
     worker_health_port: int = _env("WORKER_HEALTH_PORT", 3100, "Health port of a worker.", ge=0)
+    worker_concurrency: int = _env(
+        "WORKER_CONCURRENCY", 16, "Events that a worker handles at once, per consumer group.", ge=1, le=1000
+    )
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = _env(
         "LOG_LEVEL", "info", "debug, info, warning or error."

@@ -49,8 +49,7 @@ class Delayed:
         for partition, found in zip(partitions, reply, strict=True):
             waiting[partition] = int(found[0])
             due += [
-                decode(partition, field, value)
-                for field, value in zip(found[1::2], found[2::2], strict=True)
+                decode(partition, field, value) for field, value in zip(found[1::2], found[2::2], strict=True)
             ]
         return Backlog(waiting, due)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
-
-import structlog
 
 from app.events.envelope import Envelope
 from app.events.event import Event, MalformedEvent
@@ -19,14 +18,18 @@ from app.streams.failure import Dead, Lost, Unavailable, describe, judge
 from app.streams.fencing import Fence, current_fence
 from app.streams.settlement import Failed
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of an entry. Neither failed, unavailable nor lost: it succeeded."""
+    """What came of an entry; nothing of it: it succeeded.
+
+    `unavailable`: why a store could not be reached. `lost`: the lease is an older one. `gone`: there is no body.
+    """
 
     failed: list[Failed] = field(default_factory=list)
+    gone: bool = False
     unavailable: str | None = None
     lost: bool = False
 
@@ -56,8 +59,8 @@ class Handling:
         try:
             envelope = Envelope.from_fields(entry.fields)
         except ValueError:
-            error = MalformedEvent("the stream entry lacks a field, or holds no number in one")
-            outcome.failed.append(Failed(ALL_HANDLERS, Dead("malformed", entry.failures + 1), error))
+            problem = MalformedEvent("the stream entry lacks a field, or holds no number in one")
+            outcome.failed.append(Failed(ALL_HANDLERS, Dead("malformed", entry.failures + 1), problem))
             return outcome
         chosen = self._by_event.get(envelope.type, ())
         if entry.handlers is not None:
@@ -82,14 +85,16 @@ class Handling:
                 return outcome
             outcome.failed.append(Failed(consumer.name, verdict, error))
             log.warning(
-                "handler failed",
-                group=self._group.name,
-                handler=consumer.name,
-                stream_entry=entry.id.decode(),
-                guild_id=entry.guild_id,
-                failures=verdict.failures,
-                follows=type(verdict).__name__.lower(),
-                error=describe(error),
+                "an event handler failed",
+                extra={
+                    "group": self._group.name,
+                    "handler": consumer.name,
+                    "entry": entry.id.decode(),
+                    "guild_id": entry.guild_id,
+                    "failures": verdict.failures,
+                    "follows": type(verdict).__name__.lower(),
+                    "error": describe(error),
+                },
             )
         return outcome
 
@@ -105,10 +110,10 @@ class Handling:
         except Exception as error:
             return error
         finally:
-            seconds = time.perf_counter() - started
-            metrics.STREAM_HANDLER_SECONDS.labels(self._group.name, consumer.name).observe(seconds)
+            took = (time.perf_counter() - started) * 1000
+            metrics.STREAM_HANDLER_MS.labels(self._group.name, consumer.name).observe(took)
         return None
 
 
 def _event_type(consumer: Consumer, name: str) -> type[Event]:
-    return next(event for event in consumer.events if event.GATEWAY_EVENT == name)
+    return next(event for event in consumer.events if name == event.GATEWAY_EVENT)

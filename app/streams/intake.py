@@ -72,7 +72,9 @@ class Intake:
             while True:
                 page: list[Any] = await self._redis.xpending_range(stream, self._group, start, "+", PAGE)
                 unknown = [item for item in page if not known(item["message_id"])]
-                foreign = [item["message_id"] for item in unknown if item["consumer"] != self._worker.encode()]
+                foreign = [
+                    item["message_id"] for item in unknown if item["consumer"] != self._worker.encode()
+                ]
                 if foreign:
                     await self._redis.xclaim(stream, self._group, self._worker, 0, foreign, justid=True)
                 bodies = await self.bodies(partition, [item["message_id"] for item in unknown])

@@ -1,6 +1,7 @@
 -- Renew this worker's leases on the partitions of a group and take free ones up to its fair share.
 -- KEYS: 1 leases (hash partition -> "worker token expires_ms"), 2 workers (zset worker -> expires_ms)
--- ARGV: 1 worker, 2 lease ms, 3 number of partitions, 4 "1" to take part or "0" to leave, 5... partitions being given up
+-- ARGV: 1 worker, 2 lease ms, 3 number of partitions, 4 "1" to take part or "0" to leave,
+--       5 new tokens are greater than this, 6... partitions being given up
 -- Returns: quota, then partition and token of every lease held.
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
@@ -24,7 +25,7 @@ else
 end
 
 local leaving = {}
-for i = 5, #ARGV do leaving[ARGV[i]] = true end
+for i = 6, #ARGV do leaving[ARGV[i]] = true end
 
 local held, free, result = 0, {}, {tostring(quota)}
 local stored = redis.call('HGETALL', KEYS[1])
@@ -51,7 +52,7 @@ end
 -- A token is the server's time in microseconds, so that it grows even if Redis forgot the last one.
 for _, candidate in ipairs(free) do
     if held >= quota then break end
-    keep(candidate[1], string.format('%.0f', math.max(micros, candidate[2] + 1)))
+    keep(candidate[1], string.format('%.0f', math.max(micros, candidate[2] + 1, tonumber(ARGV[5]) + 1)))
     held = held + 1
 end
 return result

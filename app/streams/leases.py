@@ -51,6 +51,8 @@ class Leases:
         self._seconds = seconds
         self._partitions = partitions
         self._clock = clock
+        self.floor = 0
+        """New tokens are greater than this."""
         self._renew = redis.register_script(_script("lease.lua"))
         self._release = redis.register_script(_script("release.lua"))
 
@@ -70,6 +72,7 @@ class Leases:
                 int(self._seconds * 1000),
                 self._partitions,
                 "1" if take_part else "0",
+                self.floor,
                 *leaving,
             ],
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from app.streams.entry import Entry
 from app.streams.fencing import Fence
 from app.streams.leases import Lease
 
@@ -40,3 +41,10 @@ class Partition:
     def idle(self) -> bool:
         """True when nothing that was begun is unfinished."""
         return self.running == 0 and self.unacknowledged == 0
+
+    def forget(self, entry: Entry) -> None:
+        """Drop the entry from what is known here: Redis has been told how it ended."""
+        if entry.field is None:
+            self.pending.discard(entry.id)
+        else:
+            self.delayed.discard(entry.field)

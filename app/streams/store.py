@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
+from psycopg import AsyncConnection
+from psycopg.sql import SQL, Identifier
 
 from app.adapters.postgres.pool import Conn
-from app.adapters.postgres.query import many, run, value
+from app.adapters.postgres.query import many, maybe, run, value
 from app.streams.fencing import StaleLease, current_fence
 
 WAKE_CHANNEL = "streams_schedule"
@@ -86,21 +88,33 @@ async def claim(conn: Conn, group: str, key: str) -> bool:
     return bool(outcome == "claimed")
 
 
-async def raise_fences(conn: Conn, group: str, tokens: Mapping[int, int]) -> None:
-    """Shut out every older lease of these partitions (partition -> token)."""
-    await run(
+@dataclass(frozen=True, slots=True)
+class _FenceRow:
+    partition: int
+    token: int
+
+
+async def raise_fences(conn: Conn, group: str, tokens: Mapping[int, int]) -> dict[int, int]:
+    """Shut out every older lease of these partitions (partition -> token); return the newest tokens known.
+
+    One that is greater than ours means that ours is the older lease.
+    """
+    rows = await many(
         conn,
+        _FenceRow,
         """
         INSERT INTO streams.fences AS known (consumer_group, partition, token)
         SELECT %(group)s, new.partition, new.token
         FROM unnest(%(partitions)s::smallint[], %(tokens)s::bigint[]) AS new (partition, token)
         ORDER BY new.partition
         ON CONFLICT (consumer_group, partition)
-        DO UPDATE SET token = greatest(known.token, excluded.token)""",
+        DO UPDATE SET token = greatest(known.token, excluded.token)
+        RETURNING partition, token""",
         group=group,
         partitions=list(tokens),
         tokens=list(tokens.values()),
     )
+    return {row.partition: row.token for row in rows}
 
 
 async def prune_claims(conn: Conn, *, days: float, limit: int) -> int:
@@ -245,6 +259,19 @@ async def give_up(conn: Conn, job: Scheduled, *, error: str) -> None:
     )
 
 
+async def wakes(url: str) -> AsyncIterator[None]:
+    """Yield once when listening, then whenever work is scheduled that is due at once. Raises psycopg.Error.
+
+    Uses a connection of its own: a pooled one would be bound for as long.
+    """
+    conn = await AsyncConnection.connect(url, autocommit=True, connect_timeout=5)
+    async with conn:
+        await conn.execute(SQL("LISTEN {}").format(Identifier(WAKE_CHANNEL)))
+        yield
+        async for _ in conn.notifies():
+            yield
+
+
 async def failed_work(conn: Conn, *, limit: int) -> list[FailedWork]:
     """Return what was given up, newest first."""
     return await many(
@@ -255,6 +282,32 @@ async def failed_work(conn: Conn, *, limit: int) -> list[FailedWork]:
         WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, kind, key LIMIT %(limit)s""",
         limit=limit,
     )
+
+
+async def find_failed(conn: Conn, kind: str, key: str) -> FailedWork | None:
+    """Return one piece of work that was given up."""
+    return await maybe(
+        conn,
+        FailedWork,
+        """
+        SELECT kind, key, due_at, attempts, failed_at, error FROM streams.schedule
+        WHERE kind = %(kind)s AND key = %(key)s AND failed_at IS NOT NULL""",
+        kind=kind,
+        key=key,
+    )
+
+
+async def drop_failed(conn: Conn, kind: str, key: str) -> bool:
+    """Delete work that was given up; False when there is none."""
+    removed = await run(
+        conn,
+        """
+        DELETE FROM streams.schedule
+        WHERE kind = %(kind)s AND key = %(key)s AND failed_at IS NOT NULL""",
+        kind=kind,
+        key=key,
+    )
+    return removed > 0
 
 
 async def revive(conn: Conn, kind: str, key: str) -> bool:
