@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from app.errors import UserError
 from app.interactions.binding import BoundHandler, bind, menu_target, option_arguments, option_list
@@ -38,22 +38,21 @@ from app.interactions.modal_schema import InvalidForm
 from app.interactions.modals import Corrections, Drafts, ModalComponent, Modals, filled
 from app.interactions.options import OptionSpec
 from app.interactions.payloads import CommandType, Interaction, InteractionType
-from app.interactions.permissions import GuildRoles, Level, Requirement, RoleGrant, is_allowed, level_of
+from app.interactions.permissions import (
+    Flags,
+    GuildRoles,
+    Level,
+    Requirement,
+    RoleGrant,
+    is_allowed,
+    level_of,
+)
 from app.interactions.replies import Reply
 from app.interactions.responses import PONG, Audience, Renderer, Response
 from app.interactions.routing import Route, Router
 from app.locale.catalogue import Catalogue
 from app.locale.text import Text, t
 from app.services import Services
-from app.snowflake import GuildId
-
-
-class Flags(Protocol):
-    """Feature flags of guilds; `app.tenancy` answers it, tests fake it."""
-
-    async def enabled(self, guild: GuildId | None, flag: str) -> bool:
-        """Tell whether the flag is on there."""
-        ...
 
 
 class NotAllowed(UserError):
@@ -84,7 +83,7 @@ class Dispatcher:
     ) -> None:
         """`clock` returns aware UTC time.
 
-        Besides `services`, handlers can ask for Declarations, Modals, Catalogue and GuildRoles.
+        Besides `services`, handlers can ask for Declarations, Modals, Catalogue, GuildRoles and Flags.
         """
         self.renderer = Renderer(custom_ids, catalogue)
         self._router = Router(declarations, custom_ids)
@@ -98,6 +97,7 @@ class Dispatcher:
             Modals: Modals(declarations.components),
             Catalogue: catalogue,
             GuildRoles: roles,
+            Flags: flags,
         }
         declared: tuple[Command | Component, ...] = (*declarations.commands, *declarations.components)
         self._bound: dict[int, BoundHandler] = {id(one): bind(one.handler, services) for one in declared}

@@ -105,6 +105,21 @@ class GuildRoles(Protocol):
         ...
 
 
+class Flags(Protocol):
+    """Feature flags of guilds; `app.tenancy` answers it, tests fake it."""
+
+    async def enabled(self, guild: GuildId | None, flag: str) -> bool:
+        """Tell whether the flag is on there."""
+        ...
+
+
+class AllFlags:
+    """Answers for a process without guild settings: every feature is on."""
+
+    async def enabled(self, guild: GuildId | None, flag: str) -> bool:
+        return True
+
+
 class NoGuildRoles:
     """Answers for a process without guild settings: nothing is granted, Discord's permissions decide."""
 

@@ -21,5 +21,9 @@ async def ping(call: Call) -> Reply:
     """Answer with the time from Discord's making the interaction until here, by both clocks, in ms."""
     latency = int(call.now.timestamp() * 1000) - created_ms(call.interaction.id)
     return Reply.private(
-        t("Pong! Discord reached me in {latency} ms. I am version {version}.", latency=max(0, latency), version=__version__)
+        t(
+            "Pong! Discord reached me in {latency} ms. I am version {version}.",
+            latency=max(0, latency),
+            version=__version__,
+        )
     )
