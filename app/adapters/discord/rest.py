@@ -9,6 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from app.adapters.discord.caller import File
+from app.adapters.discord.exchange import Exchange
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.resources.applications import Applications
 from app.adapters.discord.resources.channels import Channels
@@ -18,7 +19,7 @@ from app.adapters.discord.resources.members import Members
 from app.adapters.discord.resources.messages import Messages
 from app.adapters.discord.resources.users import Users
 from app.adapters.discord.routes import Target
-from app.adapters.discord.sender import Sender, open_sender
+from app.adapters.discord.sender import Call, Sender, open_sender
 from app.settings import Settings
 
 
@@ -58,13 +59,9 @@ class DiscordRest(Messages, Channels, Guilds, Members, Users, Interactions, Appl
         deadline: float | None = None,
         idempotent: bool | None = None,
     ) -> Any:
-        return await self._sender.send(
-            target,
-            json=json,
-            query=query,
-            files=files,
-            reason=reason,
-            priority=target.route.priority if priority is None else priority,
-            deadline=deadline,
-            idempotent=target.route.idempotent if idempotent is None else idempotent,
-        )
+        if not target.route.has_token:
+            self._settings.require("discord_token")
+        exchange = Exchange(target, json, query, files, reason)
+        chosen = target.route.priority if priority is None else priority
+        repeatable = target.route.idempotent if idempotent is None else idempotent
+        return await self._sender.send(Call(exchange, chosen, deadline, repeatable))

@@ -2,8 +2,8 @@
 
 A rate-limit bucket belongs to (identity, the opaque bucket id that Discord sends, top-level resource).
 Top-level resources are only `channel_id`, `guild_id` and `webhook_id` with or without its token (contract
-section 4.2); the other ids in a path share one bucket. Routes that carry a webhook or interaction token need no
-bot token and do not count towards the global limit (contract section 1.9).
+section 4.2); the other ids in a path share one bucket. Routes that carry a webhook or interaction token need
+no bot token and do not count towards the global limit (contract section 1.9).
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Target:
 
     @property
     def webhook(self) -> str | None:
-        """Key of the webhook or interaction that the path's token belongs to, without the token."""
-        return self.top_level if self.route.has_token else None
+        """Digest of the path's token, which stands for its webhook or interaction; None without one."""
+        return next((_key(name, self.ids[name]) for name in self.route.placeholders if name in _TOKENS), None)
 
 
 def _key(name: str, value: int | str) -> str:

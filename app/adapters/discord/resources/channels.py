@@ -34,7 +34,7 @@ class Channels(Caller):
         deny: int = 0,
         **options: Unpack[Audited],
     ) -> None:
-        """Replace the overwrite of a role or member; `allow` and `deny` are permission bits (contract 6.2)."""
+        """Replace the overwrite of a role or member; `allow` and `deny`: permission bits (contract 6.2)."""
         target = routes.EDIT_CHANNEL_PERMISSIONS.at(channel_id=channel_id, overwrite_id=overwrite_id)
         body = {"allow": str(allow), "deny": str(deny), "type": _OVERWRITE_TYPES[kind]}
         await self.request(target, json=body, **options)

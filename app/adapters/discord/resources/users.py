@@ -19,6 +19,6 @@ class Users(Caller):
         return cast(Json, await self.request(routes.GET_USER.at(user_id=user_id), **options))
 
     async def create_dm(self, user_id: int, **options: Unpack[Options]) -> Json:
-        """Open (or find) the DM channel with a user; post into its `id`. Opening many at once risks a ban."""
+        """Open (or find) the DM channel with a user; post into its `id`. Never open many at once."""
         body = {"recipient_id": str(user_id)}
         return cast(Json, await self.request(routes.CREATE_DM.at(), json=body, **options))

@@ -1,0 +1,201 @@
+-- Take a slot for one call, or learn how long to wait. All times are microseconds of the server's clock.
+--
+-- A call passes three gates: the budget for bad answers, the queue of its bucket, and, unless its path holds a
+-- token, the queue of the global limit. It enters the global queue only when its bucket would let it go, so a call
+-- that waits for its bucket holds up nobody else. Queues are ordered by (priority, arrival). A refusal spends
+-- nothing: slots are only taken when every gate is open.
+--
+-- KEYS  1 prefix of the bot's keys   2 key of the budget for bad answers of this egress address
+-- ARGV  see `SharedLimiter.take`
+-- Returns {verdict, wait, position, lane, epoch, processes, bad answers}; verdicts as in `Verdict`.
+local prefix, bad_key = KEYS[1], KEYS[2]
+local ticket, position, priority, paced = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local route, family, top = ARGV[5], ARGV[6], ARGV[7]
+local counts_globally, left, global_limit = ARGV[8] == '1', tonumber(ARGV[9]), tonumber(ARGV[10])
+local bad_limit, process, webhook, token = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
+
+local SECOND = 1000000
+local LATE = 50000              -- a waiting call that is this late for its turn is passed over
+local PROBE = 10 * SECOND       -- an answer that does not come by then is not waited for any longer
+local POLL = 25000              -- how often to ask for something that has no known time
+local CATCH_UP = 4              -- slots that a late start may make up for
+local SPREAD = 20000            -- what the global window is stretched by, so that jitter on the way is no offence
+local KEEP = 3600               -- seconds that an unused bucket is remembered
+
+local time = redis.call('TIME')
+local now = time[1] * SECOND + time[2]
+
+redis.call('ZADD', prefix .. 'processes', now, process)
+redis.call('ZREMRANGEBYSCORE', prefix .. 'processes', '-inf', now - 60 * SECOND)
+redis.call('EXPIRE', prefix .. 'processes', 120)
+local processes = redis.call('ZCARD', prefix .. 'processes')
+
+local function numbers(key, ...)
+  local values = redis.call('HMGET', key, ...)
+  for i = 1, #values do values[i] = tonumber(values[i] or nil) end
+  return values
+end
+
+-- Calls that missed their turn (a process died, a caller gave up) leave the queue; a late one comes back to the
+-- same position when it asks again.
+local function waiting_before(queue)
+  local late = redis.call('ZRANGEBYSCORE', prefix .. 'turn:' .. queue, '-inf', now - LATE, 'LIMIT', 0, 200)
+  if #late > 0 then
+    redis.call('ZREM', prefix .. 'turn:' .. queue, unpack(late))
+    redis.call('ZREM', prefix .. 'wait:' .. queue, unpack(late))
+  end
+  if position == 0 then
+    return redis.call('ZCOUNT', prefix .. 'wait:' .. queue, '-inf', '(' .. priority + 1 .. 'e12')
+  end
+  return redis.call('ZCOUNT', prefix .. 'wait:' .. queue, '-inf', '(' .. string.format('%.0f', position))
+end
+
+local function leave(queue)
+  redis.call('ZREM', prefix .. 'wait:' .. queue, ticket)
+  redis.call('ZREM', prefix .. 'turn:' .. queue, ticket)
+end
+
+local function stay(queue, turn)
+  redis.call('ZADD', prefix .. 'wait:' .. queue, position, ticket)
+  redis.call('ZADD', prefix .. 'turn:' .. queue, turn, ticket)
+  redis.call('EXPIRE', prefix .. 'wait:' .. queue, 60)
+  redis.call('EXPIRE', prefix .. 'turn:' .. queue, 60)
+end
+
+-- The budget for bad answers: counts per 30 s, so the window is 600 to 630 s and never too short.
+local slot, bad, oldest = math.floor(now / (30 * SECOND)), 0, nil
+local counts = redis.call('HGETALL', bad_key)
+for i = 1, #counts, 2 do
+  local at = tonumber(counts[i])
+  if at and at < slot - 20 then
+    redis.call('HDEL', bad_key, counts[i])
+  elseif at then
+    bad = bad + counts[i + 1]
+    if not oldest or at < oldest then oldest = at end
+  end
+end
+local function answer(verdict, wait, lane, epoch)
+  return {verdict, wait, position, lane or '', epoch or 0, processes, bad}
+end
+
+if token ~= '' and redis.call('EXISTS', prefix .. 'out:' .. token) == 1 then return answer('out', 0) end
+if webhook ~= '' and redis.call('EXISTS', prefix .. 'gone:' .. webhook) == 1 then return answer('gone', 0) end
+local blocked = tonumber(redis.call('HGET', bad_key, 'blocked') or nil) or 0
+local spent = math.max(blocked - now, bad >= bad_limit and (oldest + 21) * 30 * SECOND - now or 0)
+if spent > 0 then
+  if spent > left then return answer('bad', spent) end
+  return answer('wait', spent)
+end
+
+-- The bucket. Until a route's bucket is known, or how large it is, one call at a time goes out to learn it.
+local bucket = redis.call('GET', prefix .. 'route:' .. route)
+local probing, lane, state_key = not bucket, nil, nil
+if bucket == '-' then
+  lane = nil
+elseif bucket then
+  lane = 'b:' .. bucket .. ':' .. top
+else
+  local likely = redis.call('GET', prefix .. 'family:' .. family)
+  lane = likely and likely ~= '-' and 'b:' .. likely .. ':' .. top or 'r:' .. route
+end
+
+local limit, remaining, reset, window, epoch, settled, probe, shut, fresh
+local wait, in_bucket = 0, 0
+if lane then
+  state_key = prefix .. 'lane:' .. lane
+  local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut')
+  limit, remaining, reset, window = s[1], s[2], s[3], s[4]
+  epoch, settled, probe, shut = s[5] or 0, s[6], s[7] or 0, s[8] or 0
+  probing = probing or not limit
+  local free, ready = 1, now
+  if shut > now then
+    free, ready = 0, shut
+  elseif limit then
+    -- A window is over when its reset has passed and Discord has confirmed that it had begun.
+    fresh = now >= reset and (settled == 1 or now >= reset - window + PROBE)
+    free = fresh and limit or remaining
+    if free == 0 then
+      ready = math.max(reset, now + (now >= reset and POLL or 0))
+    elseif paced then
+      local due = fresh and now or reset - window + (limit - remaining) * window / limit
+      if due > now then free, ready = 0, math.min(due, reset) else free = 1 end
+    end
+  end
+  if probing and free > 0 then
+    if probe > now then free, ready = 0, math.min(probe, now + POLL) else free = 1 end
+  end
+  in_bucket = waiting_before(lane)
+  if in_bucket >= free then
+    local after = in_bucket - free
+    if free == 0 or probing then
+      wait = ready - now
+    elseif paced then
+      wait = window / limit
+    else
+      wait = fresh and window or reset - now
+    end
+    if limit and not probing then
+      wait = wait + (paced and after * window / limit or math.floor(after / limit) * window)
+    end
+    wait = math.max(wait, POLL / 5)
+  end
+end
+
+-- The global limit: calls go out one period apart. Urgent ones may go at once while less than a fifth of the
+-- window is used, and in no window does anybody exceed the limit.
+local global_key, grants_key = prefix .. 'global', prefix .. 'grants'
+local next_due, period, for_bucket = 0, 0, wait > 0
+if counts_globally then
+  local g = numbers(global_key, 'next', 'pause', 'spread', 'spread_at')
+  local spread = math.max(SPREAD, (g[3] or 0) - (now - (g[4] or 0)) / 1000)
+  period, next_due = (SECOND + spread) / global_limit, g[1] or 0
+  local stretched = SECOND + spread / 4
+  local function used(count)
+    local at = tonumber(redis.call('LINDEX', grants_key, count - 1) or nil)
+    return at and at + stretched or 0
+  end
+  local earliest = math.max(g[2] or 0, used(global_limit))
+  if paced or used(math.max(1, math.floor(global_limit / 5))) > now then
+    earliest = math.max(earliest, next_due)
+  end
+  local before = waiting_before('@')
+  if earliest > now or before > 0 then
+    wait = math.max(wait, math.max(earliest - now, POLL / 5) + before * period)
+  end
+end
+
+if wait > left then
+  leave('@')
+  if lane then leave(lane) end
+  return answer(for_bucket and 'late_bucket' or 'late_global', wait)
+end
+if position == 0 then position = priority * 1e12 + redis.call('INCR', prefix .. 'arrivals') end
+if wait > 0 then
+  -- Far from the front the estimate is rough: ask again half-way.
+  local hint = wait < 4 * POLL and wait or math.min(wait / 2, 15 * SECOND)
+  if lane then stay(lane, now + hint) end
+  if counts_globally and not for_bucket then stay('@', now + hint) else leave('@') end
+  return answer('wait', math.ceil(hint), lane, epoch)
+end
+
+leave('@')
+if lane then
+  leave(lane)
+  if limit and fresh then
+    epoch = epoch + 1
+    redis.call('HSET', state_key, 'remaining', limit - 1, 'reset', now + window, 'epoch', epoch,
+      'settled', 0, 'low', limit)
+  elseif limit then
+    redis.call('HSET', state_key, 'remaining', remaining - 1)
+  end
+  if probing then redis.call('HSET', state_key, 'probe', now + PROBE, 'prober', ticket) end
+  redis.call('EXPIRE', state_key, KEEP)
+end
+if counts_globally then
+  redis.call('LPUSH', grants_key, now)
+  redis.call('LTRIM', grants_key, 0, global_limit - 1)
+  redis.call('EXPIRE', grants_key, 5)
+  redis.call('HSET', global_key, 'next', math.max(next_due, now - CATCH_UP * period) + period)
+  redis.call('EXPIRE', global_key, KEEP)
+end
+return answer('go', 0, lane, epoch)
