@@ -83,6 +83,9 @@ class Settings(BaseModel):
     data_dir: Path = _env(
         "DATA_DIR", Path(".gatehouse"), "Folder of the embedded servers, generated keys and logs."
     )
+    git_revision: str | None = _env(
+        "GIT_REVISION", None, "Revision that an image was built from; a checkout asks git.", max_length=60
+    )
     # OpenAI
     openai_api_key: SecretStr | None = _env(
         "OPENAI_API_KEY", None, "Key for moderation stages 2 and 3. Unset: rules only.", secret=True
