@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.errors import AppError
 from app.feature import Feature, Floor, Services
-from app.features import core
+from app.features import core, forms
 
-FEATURES: tuple[Feature, ...] = (core.FEATURE,)
+FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE)
 
 
 class ConflictingServices(AppError):
