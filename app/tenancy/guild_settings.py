@@ -48,6 +48,7 @@ class GuildSettings:
         self._pool = pool
         self._redis = redis
         self._cache: dict[tuple[int, str], _Entry] = {}
+        self._listeners: dict[str, list[Callable[[GuildId | None], None]]] = {}
 
     async def get(self, guild: GuildId, feature: str, model: type[Model]) -> Model:
         """Return the settings; defaults where the guild has none. Raises DatabaseUnavailable (E004)."""
@@ -92,12 +93,16 @@ class GuildSettings:
 
     async def announce(self, guild: GuildId, feature: str, action: str = "UPDATE") -> None:
         """Tell every process; when Redis is gone they find out by the version within 30 s."""
-        self._cache.pop((guild, feature), None)
+        self._forget(guild, feature)
         message = orjson.dumps({"guildId": str(guild), "module": feature, "action": action})
         try:
             await self._redis.publish(CHANNEL, message)
         except (RedisError, OSError) as error:
             log.warning("settings change not announced", extra={"error": type(error).__name__})
+
+    def on_change(self, module: str, drop: Callable[[GuildId | None], None]) -> None:
+        """Call `drop(guild)` when a module of a guild was changed anywhere; `drop(None)`: forget everything."""
+        self._listeners.setdefault(module, []).append(drop)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -114,7 +119,7 @@ class GuildSettings:
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
-                    self._cache.clear()  # what was announced before we listened was not heard
+                    self._forget_all()  # what was announced before we listened was not heard
                     while True:
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0)
                         if message is not None:
@@ -126,10 +131,23 @@ class GuildSettings:
     def _drop(self, data: bytes) -> None:
         try:
             message: dict[str, Any] = orjson.loads(data)
-            self._cache.pop((int(message["guildId"]), str(message["module"])), None)
+            guild, module = GuildId(int(message["guildId"])), str(message["module"])
         except (ValueError, KeyError, TypeError):
             log.warning("settings announcement not understood; dropping all cached settings")
-            self._cache.clear()
+            self._forget_all()
+            return
+        self._forget(guild, module)
+
+    def _forget(self, guild: GuildId, module: str) -> None:
+        self._cache.pop((guild, module), None)
+        for drop in self._listeners.get(module, ()):
+            drop(guild)
+
+    def _forget_all(self) -> None:
+        self._cache.clear()
+        for listeners in self._listeners.values():
+            for drop in listeners:
+                drop(None)
 
     def _remember(self, key: tuple[int, str], stored: store.StoredSettings, model: type[Model]) -> Model:
         parsed = _parse(stored, model, key[1])

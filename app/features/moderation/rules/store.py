@@ -123,7 +123,8 @@ async def put_rule(
     )
     await conn.execute(
         """
-        INSERT INTO moderation.rule_versions (rule_id, version, guild_id, kind, settings, severity, sanction, changed_by)
+        INSERT INTO moderation.rule_versions
+            (rule_id, version, guild_id, kind, settings, severity, sanction, changed_by)
         VALUES (%s, %s, %s, %s, %s::jsonb, %s, %s, %s)""",
         (
             rule.rule_id,
