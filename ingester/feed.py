@@ -71,6 +71,8 @@ class Batch:
     feed: Feed
     session: Session | None
     epoch: int
+    token: str
+    """Of the lease at that time: once the lease is renewed with another, an old call must not get through."""
     seen: bytes
     data: bytes
     events: int
@@ -81,7 +83,7 @@ class Batch:
     sent_at: float = 0.0
 
     def encode(self) -> list[bytes]:
-        """Return the RESP of the script call, under the token that the feed has now."""
+        """Return the RESP of the script call."""
         return [self.feed.call_head(self), self.data]
 
     def answered(self, reply: list[int]) -> None:
@@ -135,6 +137,8 @@ class Feed:
         """What is held here: pending or under way."""
         self.stopped = False
         self.blocked = False
+        self._deaf = False
+        """Ignore what comes, since it will come again: set by `discard`, ended by `begin`."""
         self.renewed_at = time.monotonic()
         """When Redis last confirmed the lease."""
         self._parts: list[bytes] = []
@@ -166,13 +170,19 @@ class Feed:
             self.session = session
             self._before = sequence
         self.sequence = sequence
-        self._schedule(self)
+        self._deaf = False
+        self.flush(touch=True)
+
+    def passed(self, sequence: int) -> None:
+        """Note a dispatch that nobody wants."""
+        if not self._deaf:
+            self.sequence = sequence
 
     def append(
         self, heads: tuple[bytes, ...], sequence: int, guild: bytes, payload: bytes, key: bytes = b""
     ) -> None:
         """Take one dispatch. `guild` is b"0" when it has none; `key` is wanted while `seen` is set."""
-        if self.stopped:
+        if self._deaf:
             return
         s = b"%d" % sequence
         now = time.time()
@@ -244,13 +254,13 @@ class Feed:
             return
         if self.shadow:
             self._trim_shadow()
-            if touch and not self._under_way:
+            if touch and len(self._under_way) < MAX_BATCHES_UNDER_WAY:
                 self._send(self._batch(b"", 0, self._before))
             return
         while len(self._under_way) < MAX_BATCHES_UNDER_WAY and self._parts:
             self._send(self._next_batch())
             touch = False
-        if touch and not self._under_way:
+        if touch and not self._parts and len(self._under_way) < MAX_BATCHES_UNDER_WAY:
             self._send(self._batch(b"", 0, self.sequence))
 
     def cut(self) -> None:
@@ -279,7 +289,9 @@ class Feed:
 
     def _batch(self, data: bytes, events: int, after: int) -> Batch:
         before, self._before = self._before, after
-        return Batch(self, self.session, self.epoch, self.seen, data, events, before, after, self.oldest)
+        return Batch(
+            self, self.session, self.epoch, self.token, self.seen, data, events, before, after, self.oldest
+        )
 
     def _send(self, batch: Batch) -> None:
         self._under_way.append(batch)
@@ -293,7 +305,7 @@ class Feed:
         session = batch.session
         fixed = b"".join(
             [
-                bulk(self.token.encode()),
+                bulk(batch.token.encode()),
                 bulk(b"%d" % keys.LEASE_MS),
                 bulk(self.state),
                 bulk(session.id.encode() if session else b""),
@@ -342,13 +354,14 @@ class Feed:
         again, self._under_way = self._under_way, deque()
         for batch in again:
             # A new object: the old one may still be answered.
-            self._send(replace(batch, epoch=self.epoch))
+            self._send(replace(batch, epoch=self.epoch, token=token))
         self._schedule(self)
 
     def discard(self) -> None:
         """Forget everything that is not stored; whoever resumes the session gets it again."""
         self.counts.discarded += self.events
         self.epoch += 1
+        self._deaf = True
         self._under_way.clear()
         self._parts.clear()
         self._part_sequences.clear()

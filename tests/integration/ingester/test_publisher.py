@@ -93,7 +93,7 @@ async def test_events_arrive_whole_in_the_stream_of_their_guild(redis_url: str, 
         feed.begin(SESSION, 0)
         for number in range(1, 40):
             feed.append(HEADS, number, guild(number), b'{"n":%d}' % number)
-        feed.sequence = 45
+        feed.passed(45)
         assert await publisher.drain(feed, 10)
         assert publisher.events == publisher.bytes == 0
         found = entries(redis_url)
@@ -145,6 +145,8 @@ async def test_without_the_lease_nothing_is_published(redis_url: str) -> None:
             assert not await publisher.drain(feed, 10)
             assert owner.told == ["fenced"]
             assert feed.counts.discarded == 1
+            feed.append(HEADS, 3, b"0", b"{}")
+            assert publisher.events == 0
         assert sequences(redis_url) == [1]
 
 
