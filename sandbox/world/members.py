@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.world.messages import MessageActions
 from sandbox.world.models import Ban, Member, User
-from sandbox.world.payloads import guild_create_payload, member_payload, user_payload
+from sandbox.world.payloads import guild_create_payload, member_payload, presence_payload, user_payload
 from sandbox.world.snowflakes import iso
 from sandbox.world.state import Unknown
 
@@ -228,13 +228,7 @@ class MemberActions(MessageActions):
         self.save_user(user)
         for guild in self.guilds.values():
             if user_id in guild.members:
-                data: Json = {
-                    "user": {"id": str(user_id)},
-                    "guild_id": str(guild.id),
-                    "status": status,
-                    "activities": [],
-                    "client_status": {} if status == "offline" else {"desktop": status},
-                }
+                data = presence_payload(user) | {"guild_id": str(guild.id)}
                 self.emit("PRESENCE_UPDATE", data, guild.id)
 
 

@@ -314,16 +314,7 @@ def guild_create_payload(world: WorldState, guild: Guild, *, all_members: bool) 
     """
     shown = guild.members.values() if all_members else [guild.members[world.bot_id]]
     bot = guild.members[world.bot_id]
-    presences = [
-        {
-            "user": {"id": str(m.user_id)},
-            "status": world.users[m.user_id].presence,
-            "activities": [],
-            "client_status": {"desktop": world.users[m.user_id].presence},
-        }
-        for m in shown
-        if all_members and world.users[m.user_id].presence != "offline"
-    ]
+    presences = [presence_payload(world.users[m.user_id]) for m in shown if all_members]
     return guild_payload(world, guild) | {
         "joined_at": iso(bot.joined_ms),
         "large": len(guild.members) > 250,
@@ -333,11 +324,17 @@ def guild_create_payload(world: WorldState, guild: Guild, *, all_members: bool) 
         "members": [member_payload(world, m) for m in shown],
         "channels": [channel_payload(world, c) for c in world.guild_channels(guild.id)],
         "threads": [channel_payload(world, c) for c in world.guild_threads(guild.id)],
-        "presences": presences,
+        "presences": [p for p in presences if p["status"] != "offline"],
         "stage_instances": [],
         "guild_scheduled_events": [],
         "soundboard_sounds": [],
     }
+
+
+def presence_payload(user: User) -> Json:
+    """Return a presence as GUILD_CREATE and member chunks carry it."""
+    client = {} if user.presence == "offline" else {"desktop": user.presence}
+    return {"user": {"id": str(user.id)}, "status": user.presence, "activities": [], "client_status": client}
 
 
 def command_payload(world: WorldState, command: Command, *, with_localizations: bool = True) -> Json:

@@ -167,18 +167,21 @@ def _guild_id(index: int) -> int:
     return at(SEED_MS + index)
 
 
+def new_token() -> str:
+    """Return a bot token of Discord's look."""
+    head = base64.urlsafe_b64encode(str(APPLICATION_ID).encode()).decode().rstrip("=")
+    return f"{head}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
+
+
 def new_application(*, token: str | None = None) -> Application:
     """Return the application with a fresh token and signing key."""
     key = SigningKey.generate()
-    if token is None:
-        head = base64.urlsafe_b64encode(str(APPLICATION_ID).encode()).decode().rstrip("=")
-        token = f"{head}.{secrets.token_urlsafe(4)}.{secrets.token_urlsafe(28)}"
     return Application(
         id=APPLICATION_ID,
         bot_id=BOT_ID,
         owner_id=MAYA,
         name="Gatehouse",
-        token=token,
+        token=token or new_token(),
         signing_seed=key.encode().hex(),
         public_key=key.verify_key.encode().hex(),
         description="Keeps the door.",

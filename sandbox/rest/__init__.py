@@ -1,0 +1,1 @@
+"""Discord's REST API v10: routes, permissions, rate limits, error bodies."""
