@@ -81,7 +81,7 @@ class GuildAvailable:
                 name=text(data.get("name")),
                 owner_id=UserId(int(data["owner_id"])),
                 preferred_locale=text(data.get("preferred_locale")) or "en-US",
-                member_count=data.get("member_count") or 0,
+                member_count=int(data.get("member_count") or 0),
                 large=bool(data.get("large")),
                 roles=tuple([_role(role) for role in objects(data.get("roles"))]),
                 channels=tuple([_channel(channel) for channel in objects(data.get("channels"))]),
@@ -119,7 +119,7 @@ def _role(data: Mapping[str, Any]) -> RoleFacts:
     return RoleFacts(
         RoleId(int(data["id"])),
         text(data.get("name")),
-        data.get("position") or 0,
+        int(data.get("position") or 0),
         int(data.get("permissions") or 0),
         bool(data.get("managed")),
     )
@@ -129,7 +129,7 @@ def _channel(data: Mapping[str, Any]) -> ChannelFacts:
     parent = optional_id(data.get("parent_id"))
     return ChannelFacts(
         ChannelId(int(data["id"])),
-        data.get("type") or 0,
+        int(data.get("type") or 0),
         text(data.get("name")),
         None if parent is None else ChannelId(parent),
         tuple(

@@ -174,8 +174,8 @@ def message_of(data: Mapping[str, Any]) -> Message:
         member=None if member is None else member_of(member),
         webhook_id=optional_id(data.get("webhook_id")),
         application_id=optional_id(data.get("application_id")),
-        type=data.get("type") or 0,
-        flags=data.get("flags") or 0,
+        type=int(data.get("type") or 0),
+        flags=int(data.get("flags") or 0),
         content=text(data.get("content")),
         timestamp=instant(data.get("timestamp")),
         edited_at=instant(data.get("edited_timestamp")),
@@ -229,7 +229,7 @@ def _attachments(values: Any) -> tuple[AttachmentFacts, ...]:
                 title=text(item.get("title")),
                 description=text(item.get("description")),
                 content_type=text(item.get("content_type")),
-                size=item.get("size") or 0,
+                size=int(item.get("size") or 0),
                 url=text(item.get("url")),
             )
             for item in values
@@ -296,7 +296,7 @@ def _reference(data: Mapping[str, Any]) -> Reference:
         optional_id(data.get(name)) for name in ("message_id", "channel_id", "guild_id")
     )
     return Reference(
-        type=data.get("type") or 0,
+        type=int(data.get("type") or 0),
         message_id=None if message is None else MessageId(message),
         channel_id=None if channel is None else ChannelId(channel),
         guild_id=None if guild is None else GuildId(guild),

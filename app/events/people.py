@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.events.event import ids, instant
+from app.events.event import ids, instant, text
 from app.snowflake import RoleId, UserId
 
 FLAG_QUARANTINED_NAME = 1 << 7
@@ -48,11 +48,11 @@ def user_of(data: Mapping[str, Any]) -> User:
     """Read a user object. Raises KeyError or ValueError."""
     return User(
         UserId(int(data["id"])),
-        data.get("username") or "",
-        data.get("global_name"),
+        text(data.get("username")),
+        text(data.get("global_name")) or None,
         bool(data.get("bot")),
         bool(data.get("system")),
-        data.get("avatar"),
+        text(data.get("avatar")) or None,
     )
 
 
@@ -60,9 +60,9 @@ def member_of(data: Mapping[str, Any]) -> MemberFacts:
     """Read a (partial) member object. Raises ValueError."""
     return MemberFacts(
         tuple(map(RoleId, ids(data.get("roles")))),
-        data.get("nick"),
+        text(data.get("nick")) or None,
         instant(data.get("joined_at")),
         instant(data.get("communication_disabled_until")),
         bool(data.get("pending")),
-        data.get("flags") or 0,
+        int(data.get("flags") or 0),
     )
