@@ -1,0 +1,284 @@
+"""The web process: `create_app(settings)` is an ASGI application, `serve(settings)` runs it with uvicorn.
+
+/interactions is answered by our own ASGI code before any framework sees it; the rest is Starlette. The lifespan
+opens everything in order and closes it in reverse. On SIGTERM no new connections are taken, requests under way and
+the late answers of deferred ones get SHUTDOWN_SECONDS, then the process ends with status 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app import catalog
+from app.adapters.redis.shared_connection import open_shared_connection
+from app.admission.gate import SCRIPT, Gate
+from app.admission.limits import InteractionLimits, Limit
+from app.admission.proxies import ClientAddresses
+from app.admission.store import UsedIds
+from app.errors import ConfigurationError
+from app.feature import Feature
+from app.interactions.custom_id import CustomIds
+from app.interactions.discovery import Declarations
+from app.interactions.dispatch import Dispatcher
+from app.interactions.permissions import Flags, GuildRoles
+from app.interactions.signature import Verifier
+from app.jobs.late_answers import LateAnswers
+from app.jobs.queue import JobQueue
+from app.jobs.sealing import Sealer
+from app.keyring import load_keyring
+from app.locale.catalogue import Catalogue
+from app.observability import metrics
+from app.observability.health import health_routes, watch_loop
+from app.runtime import Runtime, open_runtime
+from app.services import Services
+from app.settings import Settings
+from app.tenancy.access import FeatureFlags, GuildAccess
+from app.tenancy.guild_settings import GuildSettings
+from app.web.asgi import ASGIApp, Receive, Scope, Send
+from app.web.health import Draining, checks, details
+from app.web.interactions import InteractionsEndpoint
+from app.web.limited_routes import LimitedRoutes, limited_prefixes
+from app.web.unsigned import Unsigned
+from app.web.webhook_events import WebhookEvents
+
+log = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 2.0
+"""Kept of SHUTDOWN_SECONDS for late answers and for closing connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What answers requests while the application is open."""
+
+    interactions: InteractionsEndpoint
+    others: ASGIApp
+    late: LateAnswers
+
+
+class WebApp:
+    """The ASGI application. `failure` is what stopped its start."""
+
+    def __init__(self, settings: Settings, features: tuple[Feature, ...]) -> None:
+        self._settings = settings
+        self._features = features
+        self._interactions: ASGIApp | None = None
+        self._others: ASGIApp | None = None
+        self.draining = Draining()
+        self.failure: BaseException | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or run the lifespan."""
+        if scope["type"] == "http":
+            answer = self._interactions if scope["path"] == "/interactions" else self._others
+            assert answer is not None, "the lifespan has to run first"
+            await answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with AsyncExitStack() as stack:
+            try:
+                parts = await stack.enter_async_context(
+                    open_parts(self._settings, self._features, self.draining)
+                )
+            except Exception as error:
+                self.failure = error
+                await send({"type": "lifespan.startup.failed", "message": ""})
+                return
+            self._interactions, self._others = parts.interactions, parts.others
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            self.draining.begin(self._settings.shutdown_seconds)
+            if left := await parts.late.drain(self.draining.seconds_left() - CLOSING_SECONDS / 4):
+                log.warning("late answers were lost", extra={"count": left})
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(settings: Settings, *, features: tuple[Feature, ...] = catalog.FEATURES) -> WebApp:
+    """Return the application; nothing is opened before its lifespan runs."""
+    return WebApp(settings, features)
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings, features: tuple[Feature, ...], draining: Draining
+) -> AsyncIterator[Parts]:
+    """Open what answers requests.
+
+    Raises ConfigurationError, DatabaseUnavailable (E004), MissingService, DeclarationError. A Redis that is away is no
+    error: it is waited for in the background.
+    """
+    settings.require("discord_application_id", "discord_public_key")
+    assert settings.discord_application_id is not None
+    assert settings.discord_public_key is not None
+    keyring = load_keyring(settings)
+    clients = ClientAddresses(settings.trusted_proxies)
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(open_runtime(settings, features=features))
+        floor = runtime.floor
+        shared = await stack.enter_async_context(open_shared_connection(floor.redis, scripts=[SCRIPT]))
+        guild_settings = GuildSettings(floor.postgres, floor.redis)
+        await stack.enter_async_context(guild_settings.listening())
+        gate = Gate(shared)
+        verifier = Verifier(settings.discord_public_key, floor.clock)
+        unsigned = Unsigned(gate, clients, Limit.parse(settings.limit_unsigned))
+        late = LateAnswers(floor.discord)
+        interactions = InteractionsEndpoint(
+            verifier,
+            _dispatcher(
+                runtime, CustomIds(keyring, settings.discord_application_id, floor.clock), guild_settings
+            ),
+            gate,
+            InteractionLimits.of(settings),
+            unsigned,
+            JobQueue(floor.redis, Sealer(keyring)),
+            late,
+        )
+        routes = [
+            *health_routes(checks(floor.postgres, draining), details(shared, interactions.flights)),
+            Route("/webhook-events", WebhookEvents(verifier, unsigned, floor.postgres)),
+        ]
+        others = Starlette(
+            routes=routes, exception_handlers={HTTPException: _http_error, Exception: _server_error}
+        )
+        sampling = asyncio.create_task(watch_loop(), name="loop lag")
+        stack.callback(sampling.cancel)
+        yield Parts(interactions, LimitedRoutes(others, gate, clients, limited_prefixes(settings)), late)
+
+
+def _dispatcher(runtime: Runtime, custom_ids: CustomIds, guild_settings: GuildSettings) -> Dispatcher:
+    floor = runtime.floor
+    declarations = Declarations.collect(runtime.packages)
+    catalogue = Catalogue.load()
+    roles, flags = GuildAccess(guild_settings, floor.postgres), FeatureFlags(floor.postgres)
+    own: Services = {Declarations: declarations, Catalogue: catalogue, GuildRoles: roles, Flags: flags}
+    return Dispatcher(
+        declarations,
+        {**own, **runtime.services},
+        custom_ids=custom_ids,
+        catalogue=catalogue,
+        claims=UsedIds(floor.postgres),
+        roles=roles,
+        flags=flags,
+        clock=floor.clock,
+    )
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"message": error.detail}, error.status_code, error.headers)
+
+
+async def _server_error(_request: Request, error: Exception) -> Response:
+    """Name the incident; Starlette logs the error itself by raising it again to the server."""
+    incident = secrets.token_hex(4)
+    metrics.ERRORS.labels("web").inc()
+    log.error("request failed", extra={"incident": incident}, exc_info=error)
+    return JSONResponse({"message": f"Something went wrong here (incident {incident})."}, 500)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn whose stopping is ours: it would end the process by the signal instead of with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings, *, features: tuple[Feature, ...] = catalog.FEATURES) -> None:
+    """Serve until SIGTERM or SIGINT. Raises what `open_parts` raises, and ConfigurationError for a taken PORT."""
+    metrics.watch_gc()
+    app = create_app(settings, features=features)
+    with _listen(settings.host, settings.port) as listener:
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,  # 47 µs a request; the metrics count instead
+            log_config=None,
+            proxy_headers=False,  # TRUSTED_PROXIES decides, in app.admission.proxies
+            server_header=False,
+            backlog=2048,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds - CLOSING_SECONDS)),
+        )
+        server = _Server(config)
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if server.should_exit:
+                server.force_exit = True
+                return
+            log.info("web stops")
+            app.draining.begin(settings.shutdown_seconds)
+            server.should_exit = True
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        announcing = asyncio.create_task(_announce(server, listener))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            announcing.cancel()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+    if app.failure is not None:
+        raise app.failure
+    log.info("web stopped")
+
+
+async def _announce(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Say that requests are answered, and where."""
+    started = time.monotonic()
+    while not server.started:
+        await asyncio.sleep(0.02)
+    gc.collect()
+    gc.freeze()  # what the start made stays for ever: no collection has to look at it again
+    host, port = listener.getsockname()[:2]
+    log.info(
+        "web started", extra={"host": host, "port": port, "seconds": round(time.monotonic() - started, 2)}
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything is opened: a taken port is told at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError("PORT", f"cannot listen on {host} port {port}: {error.strerror}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def run(settings: Settings) -> None:
+    """Run a web process on uvloop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
