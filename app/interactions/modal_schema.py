@@ -6,7 +6,7 @@
         reason: Annotated[str, TextField(t("Why?"), paragraph=True), Field(min_length=20, max_length=1000)]
         amount: Annotated[int, TextField(t("Amount")), Field(ge=1, le=100)] = 1
         kind: Annotated[Kind, RadioField(t("What was it?"), options=[SelectOption(t("Spam"), "spam"), …])]
-        proof: Annotated[list[Attachment], FileField(t("Screenshots")), Field(max_length=3)] = []
+        proof: Annotated[tuple[Attachment, ...], FileField(t("Screenshots")), Field(max_length=3)] = ()
 
 The class is a pydantic model: its types and bounds become Discord's limits when the modal is shown, and they
 validate what comes back, because a client may send anything. A field with a default may be left empty. Own
