@@ -35,5 +35,7 @@ class Sandbox:
         """Enforced nonces of the last minutes: (channel, nonce) to (message id, Unix milliseconds)."""
         self.check_endpoint: EndpointCheck | None = None
         """Set by the interactions side; `PATCH /applications/@me` asks it before it saves an endpoint URL."""
+        self.check_event_webhooks: EndpointCheck | None = None
+        """The same for an event webhooks URL."""
         self.interactions: Any = None
         """Set by the interactions side."""

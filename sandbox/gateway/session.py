@@ -44,7 +44,9 @@ class Session:
         return (guild_id >> 22) % self.shard_count == self.shard
 
     def dispatch(self, event: str, data: bytes, *, lost: bool = False) -> None:
-        """Give an event the next number, remember it, and send it when a socket is there and it is not `lost`."""
+        """Give an event the next number, remember it, and send it when a socket is there and it is not
+        `lost`.
+        """
         self.seq += 1
         frame = b'{"t":"%b","s":%d,"op":0,"d":%b}' % (event.encode(), self.seq, data)
         self.replay.append((self.seq, frame))

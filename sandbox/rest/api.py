@@ -56,7 +56,7 @@ class RestApi:
         self._sandbox = sandbox
         self._table: dict[str, tuple[re.Pattern[str], dict[str, Route]]] = {}
         for route in sorted(routes, key=lambda r: r.template.count("{")):  # literal segments win
-            pattern, methods = self._table.setdefault(route.template, (compile_path(route.template)[0], {}))
+            _, methods = self._table.setdefault(route.template, (compile_path(route.template)[0], {}))
             if route.method in methods:
                 raise ValueError(f"{route.name} is declared twice")
             methods[route.method] = route
@@ -172,7 +172,7 @@ class _Exchange:
         return answer or NO_CONTENT
 
     def _below_version(self) -> str:
-        path = self.request.url.path.removeprefix("/api/")
+        path = str(self.request.scope["path"]).removeprefix("/api/")
         version, _, rest = path.partition("/")
         if version not in VERSIONS:
             raise refused(50041) if re.fullmatch(r"v\d+", version) else plain(404)

@@ -1,4 +1,6 @@
-"""What the bot may do, checked as Discord does: access, permissions with overwrites, rank (contract 4.4, 6.3)."""
+"""What the bot may do, checked as Discord does: access, permissions with overwrites, rank (contract 4.4,
+6.3).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from sandbox.world.permissions import guild_permissions, highest_role, outranks,
 
 
 def guild_of(call: Call, *needed: Permission) -> Guild:
-    """Return the guild of the path. Raises 10004, 50001 when the bot is not in it, 50013 without a permission."""
+    """Return the guild of the path. Raises 10004, 50001 when the bot is not in it, 50013 without a
+    permission.
+    """
     guild = call.world.guild(call.id("guild_id"))
     if call.bot_id not in guild.members:
         raise refused(50001)
@@ -25,7 +29,9 @@ def bot_member(call: Call, guild: Guild) -> Member:
 
 
 def channel_of(call: Call, *needed: Permission, name: str = "channel_id") -> Channel:
-    """Return the channel of the path. Raises 10003, 50001 when the bot cannot see it, 50013 without a permission."""
+    """Return the channel of the path. Raises 10003, 50001 when the bot cannot see it, 50013 without a
+    permission.
+    """
     channel = call.world.channel(call.id(name))
     check_channel(call, channel, *needed)
     return channel

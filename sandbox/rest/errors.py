@@ -9,7 +9,9 @@ from typing import Any
 
 from sandbox.world import Unknown
 
-TOO_FEW_OR_MANY = "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100 messages to delete"
+TOO_FEW_OR_MANY = (
+    "Provided too few or too many messages to delete. Must provide at least 2 and fewer than 100"
+)
 
 MESSAGES: dict[int, tuple[int, str]] = {
     10003: (404, "Unknown Channel"),
@@ -49,7 +51,7 @@ MESSAGES: dict[int, tuple[int, str]] = {
     50007: (403, "Cannot send messages to this user"),
     50008: (400, "Cannot send messages in a non-text channel"),
     50013: (403, "Missing Permissions"),
-    50016: (400, TOO_FEW_OR_MANY),
+    50016: (400, TOO_FEW_OR_MANY + " messages to delete"),
     50019: (400, "A message can only be pinned to the channel it was sent in"),
     50021: (403, "Cannot execute action on a system message"),
     50024: (400, "Cannot execute action on this channel type"),

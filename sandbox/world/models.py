@@ -279,4 +279,5 @@ class Application:
     role_connections_verification_url: str | None = None
     custom_install_url: str | None = None
     install_params: JsonObject | None = None
+    role_connections: list[JsonObject] = field(default_factory=list)
     integration_types_config: JsonObject = field(default_factory=lambda: {"0": {}})

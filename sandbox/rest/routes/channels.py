@@ -202,9 +202,7 @@ async def edit_channel_permissions(call: Call) -> Answer:
 async def delete_channel_permission(call: Call) -> Answer:
     """Delete Channel Permission: MANAGE_ROLES."""
     channel, _ = guild_channel_of(call, P.MANAGE_ROLES)
-    call.world.delete_overwrite(
-        channel.id, call.id("overwrite_id"), actor=call.bot_id, reason=call.reason
-    )
+    call.world.delete_overwrite(channel.id, call.id("overwrite_id"), actor=call.bot_id, reason=call.reason)
     return NO_CONTENT
 
 

@@ -74,8 +74,21 @@ async def get_guild_preview(call: Call) -> Answer:
     """Get Guild Preview."""
     guild = guild_of(call)
     full = guild_payload(call.world, guild)
-    names = ("id", "name", "icon", "splash", "discovery_splash", "emojis", "features", "description", "stickers")
-    counts = {"approximate_member_count": len(guild.members), "approximate_presence_count": len(guild.members)}
+    names = (
+        "id",
+        "name",
+        "icon",
+        "splash",
+        "discovery_splash",
+        "emojis",
+        "features",
+        "description",
+        "stickers",
+    )
+    counts = {
+        "approximate_member_count": len(guild.members),
+        "approximate_presence_count": len(guild.members),
+    }
     return Answer(body={**{name: full[name] for name in names}, **counts, "home_header": None})
 
 

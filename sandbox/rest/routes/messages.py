@@ -191,7 +191,9 @@ def _reference(call: Call, channel: Channel, form: Reference | None) -> tuple[Js
         return _forward(call, channel_id, message_id)
     if channel_id != channel.id:
         message = "Cannot reply to a message in a different channel"
-        raise invalid_form("message_reference", code="REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL", message=message)
+        raise invalid_form(
+            "message_reference", code="REPLIES_CANNOT_REFERENCE_OTHER_CHANNEL", message=message
+        )
     if not call.world.permissions_in(channel, call.bot_id) & P.READ_MESSAGE_HISTORY:
         raise refused(160002)
     try:
@@ -266,7 +268,7 @@ def _suppress(call: Call, channel: Channel, message: Message, data: Json) -> Mes
     check_channel(call, channel, P.MANAGE_MESSAGES)
     wanted = call.form(EditFlags).flags or 0
     flags = (message.flags & ~4) | (wanted & 4)
-    embeds = [] if flags & 4 else None
+    embeds: list[Json] | None = [] if flags & 4 else None
     return call.world.edit_message(channel.id, message.id, embeds=embeds, flags=flags, by_author=False)
 
 

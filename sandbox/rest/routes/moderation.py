@@ -42,9 +42,7 @@ async def delete_message(call: Call) -> Answer:
     return NO_CONTENT
 
 
-@route(
-    "POST", "/channels/{channel_id}/messages/bulk-delete", bucket=Bucket("messages.bulk-delete", 1, 1.0)
-)
+@route("POST", "/channels/{channel_id}/messages/bulk-delete", bucket=Bucket("messages.bulk-delete", 1, 1.0))
 async def bulk_delete_messages(call: Call) -> Answer:
     """Bulk Delete Messages: 2 to 100 ids, none older than 14 days, no duplicates; all or nothing."""
     channel, _ = guild_channel_of(call, P.MANAGE_MESSAGES)

@@ -19,7 +19,9 @@ from sandbox.world.payloads import (
 
 DM_OPENINGS = 20
 DM_WINDOW_MS = 10 * 60_000
-"""New direct messages in ten minutes before 40003. Discord only says "too many at once"; the numbers are ours."""
+"""New direct messages in ten minutes before 40003. Discord only says "too many at once"; the numbers are
+ours.
+"""
 
 
 class CreateDm(Form):
