@@ -119,16 +119,13 @@ class OptionSpec:
         if type(value) is not str:
             raise InvalidInteraction("a STRING option is not a string")
         low, high = self.option.min_length or 0, self.option.max_length or rules.MAX_STRING_LENGTH
-        if not low <= len(value) <= high:
-            raise UserError(
-                t(
-                    "`{option}` must have {low} to {high} characters.",
-                    option=self.name,
-                    low=low,
-                    high=high,
-                )
-            )
-        return value
+        if low <= len(value) <= high:
+            return value
+        if low == 0:
+            raise UserError(t("`{option}` must have at most {high} characters.", option=self.name, high=high))
+        raise UserError(
+            t("`{option}` must have {low} to {high} characters.", option=self.name, low=low, high=high)
+        )
 
     def _number(self, value: Any) -> int | float:
         integer = self.type is OptionType.INTEGER

@@ -1,0 +1,384 @@
+"""The manifest: what Discord would be sent, and what a sync would change."""
+
+from __future__ import annotations
+
+import copy
+import string
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.interactions import command_rules as rules
+from app.interactions.context import Autocomplete, Call
+from app.interactions.declarations import Command
+from app.interactions.declare import autocomplete, group, message_command, slash, user_command
+from app.interactions.errors import DeclarationError
+from app.interactions.options import Mentionable, Option
+from app.interactions.payloads import (
+    Attachment,
+    Channel,
+    ChannelType,
+    IntegrationType,
+    InteractionContext,
+    Member,
+    Message,
+    Role,
+    User,
+)
+from app.interactions.permissions import Level
+from app.interactions.registration import build_manifest, messages
+from app.interactions.registration_diff import Action, plan
+from app.interactions.replies import Choice, Reply
+from app.locale.catalogue import COMMAND, OPTION
+from app.locale.text import t
+
+Check = Callable[[str, Any], None]
+
+
+class Languages:
+    """A catalogue with given translations, by (locale, context, text)."""
+
+    locales = ("en-US", "de", "fr")
+
+    def __init__(self, **translations: dict[tuple[str, str], str]) -> None:
+        self._translations = translations
+
+    def translate(self, message: str, locale: str, context: str = "") -> str:
+        return self._translations.get(locale, {}).get((context, message), message)
+
+
+ENGLISH: Any = Languages()
+GERMAN: Any = Languages(
+    de={
+        (COMMAND, "warn"): "verwarnen",
+        ("", "Warn a member"): "Ein Mitglied verwarnen",
+        (OPTION, "member"): "mitglied",
+        ("", "Low"): "Niedrig",
+    },
+    fr={(COMMAND, "warn"): "warn"},
+)
+
+
+@autocomplete
+async def offers(typing: Autocomplete) -> Reply:
+    return Reply.choices(["a"])
+
+
+@slash("warn", "Warn a member", permission=Level.MODERATOR)
+async def warn(
+    call: Call,
+    member: Annotated[Member, Option("Who is warned")],
+    severity: Annotated[int, Option("How bad", choices=[Choice(t("Low"), 1), Choice(t("High"), 2)])],
+    reason: Annotated[str | None, Option("What for", max_length=400)] = None,
+) -> Reply:
+    return Reply.private("x")
+
+
+@slash("all", "All types", nsfw=True, contexts=tuple(InteractionContext), integration_types=tuple(IntegrationType))
+async def every_type(
+    call: Call,
+    a: Annotated[str, Option("d", min_length=0, max_length=6000)],
+    b: Annotated[int, Option("d", min_value=-5, max_value=5)],
+    c: Annotated[float, Option("d", min_value=0.5)],
+    d: Annotated[bool, Option("d")],
+    e: Annotated[User, Option("d")],
+    f: Annotated[Channel, Option("d", channel_types=[ChannelType.GUILD_TEXT, ChannelType.GUILD_FORUM])],
+    g: Annotated[Role, Option("d")],
+    h: Annotated[Mentionable, Option("d")],
+    i: Annotated[Attachment, Option("d", file_types=["image", ".txt"])],
+    j: Annotated[Literal["x", "y"], Option("d")],
+    k: Annotated[str | None, Option("d", autocomplete=offers)] = None,
+) -> Reply:
+    return Reply.private("x")
+
+
+role = group("role", "Manage roles", permission=Level.ADMIN)
+
+
+@role.slash("add", "Add a role")
+async def add(call: Call, which: Annotated[Role, Option("Which")]) -> Reply:
+    return Reply.private("x")
+
+
+menu = role.group("menu", "Role menus")
+
+
+@menu.slash("show", "Show a menu")
+async def show(call: Call) -> Reply:
+    return Reply.private("x")
+
+
+@user_command("Show record", permission=Level.MODERATOR)
+async def record(call: Call, target: User) -> Reply:
+    return Reply.private("x")
+
+
+@message_command("Report")
+async def report(call: Call, target: Message) -> Reply:
+    return Reply.private("x")
+
+
+COMMANDS: tuple[Command, ...] = (warn, every_type, add, show, record, report)
+
+
+def test_the_manifest_is_valid_globally_and_for_a_guild(assert_discord_valid: Check) -> None:
+    manifest = build_manifest(COMMANDS, GERMAN)
+    assert_discord_valid("bulk_set_application_commands", list(manifest.commands))
+    assert_discord_valid("bulk_set_guild_application_commands", list(manifest.for_guild()))
+    assert [(one["type"], one["name"]) for one in manifest.commands] == [
+        (1, "all"),
+        (1, "role"),
+        (1, "warn"),
+        (2, "Show record"),
+        (3, "Report"),
+    ]
+    assert all("contexts" not in one and "integration_types" not in one for one in manifest.for_guild())
+
+
+def named(manifest: Any, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in manifest.commands if one["name"] == name)
+    return found
+
+
+def test_translations_are_sent_with_the_default_under_its_own_key() -> None:
+    command = named(build_manifest(COMMANDS, GERMAN), "warn")
+    assert command["name_localizations"] == {"en-US": "warn", "de": "verwarnen"}, "fr equals the default"
+    assert command["description_localizations"]["de"] == "Ein Mitglied verwarnen"
+    member, severity, reason = command["options"]
+    assert member["name_localizations"] == {"en-US": "member", "de": "mitglied"}
+    assert severity["choices"][0] == {
+        "name": "Low",
+        "name_localizations": {"en-US": "Low", "de": "Niedrig"},
+        "value": 1,
+    }
+    assert (member["required"], reason["required"], reason["max_length"]) == (True, False, 400)
+
+
+def test_sub_commands_are_put_into_their_tree() -> None:
+    command = named(build_manifest(COMMANDS, ENGLISH), "role")
+    assert [(one["type"], one["name"]) for one in command["options"]] == [(1, "add"), (2, "menu")]
+    assert [(one["type"], one["name"]) for one in command["options"][1]["options"]] == [(1, "show")]
+    assert command["default_member_permissions"] == str(1 << 5)
+
+
+def test_menu_commands_have_no_description() -> None:
+    assert "description" not in named(build_manifest(COMMANDS, ENGLISH), "Report")
+
+
+def test_the_version_follows_the_content() -> None:
+    version = build_manifest(COMMANDS, ENGLISH).version
+    assert build_manifest((report, record, add, show, every_type, warn), ENGLISH).version == version
+    assert build_manifest(COMMANDS, GERMAN).version != version
+    assert build_manifest(COMMANDS[1:], ENGLISH).version != version
+    assert len(version) == 16
+
+
+def test_every_text_that_is_translated_is_listed_for_the_catalogues() -> None:
+    listed = set(messages(COMMANDS))
+    assert {(COMMAND, "warn"), ("", "Warn a member"), (OPTION, "member"), ("", "Low"), (COMMAND, "menu")} <= listed
+    assert ("", "Role menus") in listed
+    assert (COMMAND, "Report") in listed
+
+
+@pytest.mark.parametrize(
+    ("translations", "says"),
+    [
+        ({(COMMAND, "warn"): "Ver Warnen"}, r"^/warn, de: .*name pattern"),
+        ({(COMMAND, "warn"): "Verwarnen"}, r"^/warn, de: .*lower case"),
+        ({("", "Warn a member"): "x" * 101}, r"^/warn, de: .*101 characters"),
+        ({(OPTION, "member"): "reason"}, r"^/warn: the de name 'reason' of the option 'member'"),
+        ({(OPTION, "member"): "grund", (OPTION, "reason"): "grund"}, r"^/warn: two options are named 'grund' in de"),
+        ({(COMMAND, "add"): "menu"}, r"^/role: the de name 'menu'"),
+        ({(COMMAND, "warn"): "all"}, r"the catalog: the de name 'all' of the command 'warn'"),
+        ({("", "Low"): "x" * 101}, "1-100"),
+    ],
+)
+def test_a_translation_that_breaks_a_rule_names_command_and_language(
+    translations: dict[tuple[str, str], str], says: str
+) -> None:
+    with pytest.raises(DeclarationError, match=says):
+        build_manifest(COMMANDS, Languages(de=translations))  # type: ignore[arg-type]
+
+
+def big(choices: int) -> Command:
+    listed = [Choice(f"{n:0>100}", f"{n:0>100}") for n in range(choices)]
+
+    async def handler(call: Call, a: Any, b: Any) -> Reply:
+        return Reply.private("x")
+
+    option = Annotated[str, Option("d" * 100, choices=listed)]
+    handler.__annotations__ = {"call": Call, "a": option, "b": option, "return": Reply}
+    return slash("x" * 32, "d" * 100)(handler)
+
+
+def test_8000_characters_are_the_limit() -> None:
+    build_manifest([big(19)], ENGLISH)
+    with pytest.raises(DeclarationError, match=r"^/x+: has 8334 characters.*8000"):
+        build_manifest([big(20)], ENGLISH)
+
+
+def test_only_the_longest_localisation_counts() -> None:
+    node = {
+        "name": "abc",
+        "name_localizations": {"de": "abcdef", "fr": "ab"},
+        "description": "12",
+        "choices": [{"name": "x", "value": 1234}],
+        "options": [{"name": "y", "description": "z"}],
+    }
+    assert rules.characters(node) == 6 + 2 + (1 + 4) + 2
+
+
+def as_discord_answers(manifest: Any) -> list[dict[str, Any]]:
+    """Return what GET ?with_localizations=true gives: read-only fields added, empty ones null or left out."""
+    answers = []
+    for number, command in enumerate(copy.deepcopy(manifest.commands)):
+        command |= {"id": str(number), "application_id": "1", "version": "2", "dm_permission": True, "nsfw": False}
+        command.setdefault("description", "")
+        if command["type"] == 1 and not command["options"]:
+            del command["options"]
+        for field in ("name_localizations", "description_localizations"):
+            kept = {key: value for key, value in (command.get(field) or {}).items() if key != "en-US"}
+            command[field] = kept or None
+        for option in command.get("options", []):
+            if not option.get("required"):
+                option.pop("required", None)
+            option["name_localizations"] = None if option.get("name_localizations") == {"en-US": option["name"]} else option.get("name_localizations")
+        answers.append(command)
+    return answers
+
+
+def small() -> Any:
+    return build_manifest([command for command in COMMANDS if command is not every_type], GERMAN)
+
+
+def test_what_means_the_same_is_no_difference() -> None:
+    assert plan(small().commands, as_discord_answers(small())).changes == ()
+
+
+def test_new_changed_and_surplus_commands_are_found_and_shown() -> None:
+    theirs = as_discord_answers(small())
+    warned = next(one for one in theirs if one["name"] == "warn")
+    warned["description"] = "Old"
+    warned["name_localizations"] = {"de": "alt", "it": "x"}
+    warned["options"][2]["max_length"] = 10
+    warned["options"][1]["choices"][0]["value"] = 9
+    del warned["options"][0]
+    theirs = [one for one in theirs if one["name"] != "Report"]
+    theirs.append({"id": "9", "type": 1, "name": "ancient", "description": "d"})
+    found = plan(small().commands, theirs)
+    assert [(one.action, one.type, one.name) for one in found.changes] == [
+        (Action.DELETE, 1, "ancient"),
+        (Action.UPDATE, 1, "warn"),
+        (Action.CREATE, 3, "Report"),
+    ]
+    assert [one.name for one in found.deletions] == ["ancient"]
+    shown = str(found.changes[1]).splitlines()
+    assert shown[0] == "~ /warn"
+    assert "    description: 'Old' -> 'Warn a member'" in shown
+    assert "    name_localizations.de: 'alt' -> 'verwarnen'" in shown
+    assert "    name_localizations.it: 'x' -> (none)" in shown
+    assert "    options.reason.max_length: 10 -> 400" in shown
+    assert "    options.severity.choices.Low.value: 9 -> 1" in shown
+    assert "    options.member: added" in shown
+    assert str(found.changes[2]) == "+ Report (message command)"
+
+
+def test_the_order_of_options_counts_and_that_of_contexts_does_not() -> None:
+    theirs = as_discord_answers(small())
+    warned = next(one for one in theirs if one["name"] == "warn")
+    warned["options"] = [warned["options"][i] for i in (1, 0, 2)]
+    warned["contexts"] = list(reversed(warned["contexts"]))
+    (change,) = plan(small().commands, theirs).changes
+    assert change.details == ("options: order severity, member, reason -> member, severity, reason",)
+
+
+def test_a_guild_has_neither_contexts_nor_integration_types() -> None:
+    manifest = small()
+    theirs = [{**one, "contexts": None, "integration_types": None} for one in as_discord_answers(manifest)]
+    assert plan(manifest.for_guild(), theirs, guild=True).changes == ()
+    assert len(plan(manifest.commands, theirs).changes) == len(manifest.commands)
+
+
+def test_an_entry_point_command_is_kept(assert_discord_valid: Check) -> None:
+    entry = {
+        "id": "77",
+        "application_id": "1",
+        "version": "3",
+        "type": 4,
+        "name": "launch",
+        "description": "",
+        "handler": 2,
+        "contexts": [0, 1, 2],
+        "integration_types": [0],
+        "name_localizations": None,
+        "default_member_permissions": None,
+        "nsfw": False,
+    }
+    found = plan(small().commands, [*as_discord_answers(small()), entry])
+    assert found.changes == ()
+    assert found.kept == ("launch",)
+    assert found.body[-1] == {
+        "id": "77",
+        "type": 4,
+        "name": "launch",
+        "handler": 2,
+        "contexts": [0, 1, 2],
+        "integration_types": [0],
+        "nsfw": False,
+    }
+    assert_discord_valid("bulk_set_application_commands", list(found.body))
+
+
+NAMES = st.text(string.ascii_lowercase + string.digits + "-_äñ漢", min_size=1, max_size=32)
+DESCRIPTIONS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=100)
+
+
+@st.composite
+def options(draw: st.DrawFn) -> tuple[Any, Option]:
+    description = draw(DESCRIPTIONS)
+    match draw(st.sampled_from(["str", "int", "float", "choices", "object"])):
+        case "str":
+            low = draw(st.none() | st.integers(0, 6000))
+            high = draw(st.none() | st.integers(max(1, low or 1), 6000))
+            return str, Option(description, min_length=low, max_length=high)
+        case "int":
+            low, high = sorted(draw(st.tuples(*[st.integers(-(2**53) + 1, 2**53 - 1)] * 2)))
+            return int, Option(description, min_value=low, max_value=high)
+        case "float":
+            low, high = sorted(draw(st.tuples(*[st.floats(-(2**53), 2**53)] * 2)))
+            return float, Option(description, min_value=low, max_value=high)
+        case "choices":
+            values = draw(st.lists(st.text("abc漢", min_size=1, max_size=20), min_size=1, max_size=25, unique=True))
+            return str, Option(description, choices=values)
+        case _:
+            return draw(st.sampled_from([bool, User, Member, Channel, Role, Mentionable, Attachment])), Option(description)
+
+
+@st.composite
+def commands(draw: st.DrawFn) -> list[Command]:
+    declared = []
+    for name in draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)):
+        names = draw(st.lists(NAMES, max_size=6, unique=True))
+        required = sorted(draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names))), reverse=True)
+        parameters = []
+        for index, (option_name, needed) in enumerate(zip(names, required, strict=True)):
+            annotation, option = draw(options())
+            object.__setattr__(option, "name", option_name)
+            parameters.append((f"p{index}", Annotated[annotation if needed else annotation | None, option]))
+        scope: dict[str, Any] = {}
+        exec(f"async def handler(call, {', '.join(name for name, _ in parameters)}): ...", scope)
+        handler = scope["handler"]
+        handler.__annotations__ = {"call": Call, **dict(parameters), "return": Reply}
+        declared.append(slash(name, draw(DESCRIPTIONS))(handler))
+    return declared
+
+
+@settings(max_examples=40, deadline=None)
+@given(commands())
+def test_every_manifest_that_can_be_declared_is_valid(assert_discord_valid: Check, declared: list[Command]) -> None:
+    manifest = build_manifest(declared, ENGLISH)
+    assert_discord_valid("bulk_set_application_commands", list(manifest.commands))
+    assert plan(manifest.commands, as_discord_answers(manifest)).changes == ()
