@@ -124,6 +124,12 @@ class Settings(BaseModel):
     health_port: int = _env(
         "HEALTH_PORT", 3000, "Health port of the first ingester process; the next take +2, +3 ...", ge=0
     )
+    stream_max_entries: int = _env(
+        "STREAM_MAX_ENTRIES",
+        50_000,
+        "Entries of one of the 16 event streams at the most (about 2 kB each); older ones are dropped unread.",
+        ge=1000,
+    )
     manager_health_port: int = _env(
         "MANAGER_HEALTH_PORT", 3001, "Health port of the ingester's supervisor.", ge=0
     )
