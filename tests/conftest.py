@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.redis", "tests.fixtures.discord"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.redis",
+    "tests.fixtures.discord",
+    "tests.fixtures.streams",
+    "tests.fixtures.sandbox",
+]
 
 
 @pytest.fixture
