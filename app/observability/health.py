@@ -58,12 +58,17 @@ async def run_checks(checks: Mapping[str, Check]) -> dict[str, Any]:
     }
 
 
-def health_routes(checks: Mapping[str, Check], details: Mapping[str, Check] | None = None) -> list[Route]:
-    """Return the four routes. `checks` decide about /ready; `details` only add to /health."""
+def health_routes(
+    checks: Mapping[str, Check], details: Mapping[str, Check] | None = None, *, top: Check | None = None
+) -> list[Route]:
+    """Return the four routes. `checks` decide about /ready; `details`, each under its name, and the fields of `top`
+    only add to /health."""
 
     async def health(_request: Request) -> Response:
         body = await run_checks(checks)
         body |= {name: dict(await detail()) for name, detail in (details or {}).items()}
+        if top is not None:
+            body |= await top()
         return _json(body, 200 if body["status"] == "healthy" else 503)
 
     async def ready(_request: Request) -> Response:
@@ -106,6 +111,7 @@ async def serve_health(
     checks: Mapping[str, Check],
     details: Mapping[str, Check] | None = None,
     *,
+    top: Check | None = None,
     move_on: bool = False,
 ) -> AsyncIterator[int]:
     """Serve the four routes and sample the loop's lag until the block ends; yield the port in use.
@@ -114,7 +120,7 @@ async def serve_health(
     else raises ConfigurationError naming `variable`. Port 0 takes any.
     """
     listener = _listen(host, port, variable, 20 if move_on else 1)
-    app = Starlette(routes=health_routes(checks, details))
+    app = Starlette(routes=health_routes(checks, details, top=top))
     config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
     server = _QuietServer(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
