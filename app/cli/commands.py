@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,6 +40,8 @@ class ManifestChanged(AppError):
 @click.group()
 def commands() -> None:
     """Register the slash commands with Discord."""
+    # What the layers below log, the error that ends the command says as well, in one line.
+    logging.getLogger("app").addHandler(logging.NullHandler())
 
 
 _guild = click.option(
