@@ -102,6 +102,10 @@ def _embed(embed: Mapping[str, Any], files: Mapping[str, Json]) -> Json:
         if value is None or name == "type":
             continue
         stored[name] = value.strip() if isinstance(value, str) else value
+    if "fields" in stored:
+        stored["fields"] = [
+            {"inline": False} | {k: v for k, v in f.items() if v is not None} for f in stored["fields"]
+        ]
     for name in ("image", "thumbnail", "footer", "author"):
         if isinstance(stored.get(name), dict):
             stored[name] = {
