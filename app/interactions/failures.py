@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-
-import structlog
 
 from app.errors import (
     AppError,
@@ -20,8 +19,9 @@ from app.interactions.replies import Reply
 from app.interactions.responses import Audience, Renderer, Response
 from app.interactions.routing import Route
 from app.locale.text import Text, t
+from app.observability import metrics
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Failures:
@@ -37,14 +37,17 @@ class Failures:
         if isinstance(error, UserError):
             return self._respond(error.text, interaction, audience)
         incident = secrets.token_hex(4)
+        metrics.ERRORS.labels("interaction").inc()
         log.error(
             "interaction failed",
-            incident=incident,
-            code=error.code if isinstance(error, AppError) else None,
-            route=route.name,
-            kind=interaction.type.name,
-            interaction=str(interaction.id),
-            guild=str(interaction.guild_id),
+            extra={
+                "incident": incident,
+                "code": error.code if isinstance(error, AppError) else None,
+                "route": route.name,
+                "kind": interaction.type.name,
+                "interaction": str(interaction.id),
+                "guild": str(interaction.guild_id),
+            },
             exc_info=error,
         )
         return self._respond(incident_text(error, incident), interaction, audience)

@@ -58,7 +58,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.requests.append(("PUT", self.path))
-        name = "bulk_set_guild_application_commands" if "/guilds/" in self.path else "bulk_set_application_commands"
+        name = (
+            "bulk_set_guild_application_commands"
+            if "/guilds/" in self.path
+            else "bulk_set_application_commands"
+        )
         try:
             self.server.valid(name, body)
         except AssertionError as error:
@@ -166,7 +170,9 @@ def test_only_what_differs_is_shown(run: Callable[..., Result], discord: Discord
     ping["description"] = "Something else"
     shown = run("diff")
     assert shown.exit_code == 0
-    assert "~ /ping\n    description: 'Something else' -> 'Check that I am there, and how fast'" in shown.output
+    assert (
+        "~ /ping\n    description: 'Something else' -> 'Check that I am there, and how fast'" in shown.output
+    )
     assert "/help" not in shown.output
     assert run("diff", "--exit-code").exit_code == 1
     assert discord.puts() == [GLOBAL], "a diff sends nothing"
@@ -253,7 +259,9 @@ def test_a_missing_setting_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_what_discord_refuses_is_one_clear_line(run: Callable[..., Result], discord: Discord) -> None:
-    failed = gatehouse("sync", DISCORD_API_BASE=discord.base, DISCORD_TOKEN="wrong", DISCORD_APPLICATION_ID="5")
+    failed = gatehouse(
+        "sync", DISCORD_API_BASE=discord.base, DISCORD_TOKEN="wrong", DISCORD_APPLICATION_ID="5"
+    )
     assert failed.returncode == 1
     assert failed.stderr.startswith("gatehouse: E002: ")
     assert failed.stderr.count("\n") == 1

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from app.interactions.context import Autocomplete, Call, Click
-from app.interactions.declare import Cooldown, Defer, autocomplete, button, group, message_command, slash, user_command
+from app.interactions.declare import (
+    Cooldown,
+    Defer,
+    autocomplete,
+    button,
+    group,
+    message_command,
+    slash,
+    user_command,
+)
 from app.interactions.discovery import Declarations
 from app.interactions.errors import DeclarationError
 from app.interactions.options import Mentionable, Option, OptionType
@@ -18,7 +27,6 @@ from app.interactions.payloads import (
     Channel,
     ChannelType,
     CommandType,
-    IntegrationType,
     InteractionContext,
     Member,
     Message,
@@ -88,9 +96,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "choice of another type": (lambda: declare(int, Option("d", choices=["a"])), "not of the option's type"),
     "choices of a user": (lambda: declare(User, Option("d", choices=["a"])), "choices cannot be given"),
     "mixed enum": (lambda: declare(Mixed), "all be str, all int or all float"),
-    "choices beside an enum": (lambda: declare(Literal["a", "b"], Option("d", choices=["a"])), "exactly the values"),
+    "choices beside an enum": (
+        lambda: declare(Literal["a", "b"], Option("d", choices=["a"])),
+        "exactly the values",
+    ),
     "min above max": (lambda: declare(int, Option("d", min_value=5, max_value=4)), "above max_value"),
-    "min length above max": (lambda: declare(str, Option("d", min_length=5, max_length=4)), "above max_length"),
+    "min length above max": (
+        lambda: declare(str, Option("d", min_length=5, max_length=4)),
+        "above max_length",
+    ),
     "length 6001": (lambda: declare(str, Option("d", max_length=6001)), "1-6000"),
     "max length 0": (lambda: declare(str, Option("d", max_length=0)), "1-6000"),
     "bound beyond 2^53": (lambda: declare(int, Option("d", max_value=2**53)), "beyond Discord's"),
@@ -102,8 +116,14 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         "channel_types cannot",
     ),
     "file types of a string": (lambda: declare(str, Option("d", file_types=["image"])), "file_types cannot"),
-    "11 file types": (lambda: declare(Attachment, Option("d", file_types=["image"] * 11)), "Discord allows 10"),
-    "autocomplete of a boolean": (lambda: declare(bool, Option("d", autocomplete=offers)), "autocomplete cannot"),
+    "11 file types": (
+        lambda: declare(Attachment, Option("d", file_types=["image"] * 11)),
+        "Discord allows 10",
+    ),
+    "autocomplete of a boolean": (
+        lambda: declare(bool, Option("d", autocomplete=offers)),
+        "autocomplete cannot",
+    ),
     "no contexts": (lambda: slash("x", "d", contexts=())(plain), "at least one"),
     "private channel without user install": (
         lambda: slash("x", "d", contexts=(InteractionContext.PRIVATE_CHANNEL,))(plain),
@@ -214,7 +234,9 @@ def test_a_declaration_is_called_like_its_handler() -> None:
 def test_sub_commands_inherit_and_override() -> None:
     role = group("role", "d", permission=Level.ADMIN, flag="roles", cooldown=Cooldown(1, 5))
     add = role.slash("add", "d")(plain)
-    show = role.group("menu", "d").slash("show", "d", permission=Permission.MANAGE_ROLES, cooldown=Cooldown(2, 5))(plain)
+    show = role.group("menu", "d").slash(
+        "show", "d", permission=Permission.MANAGE_ROLES, cooldown=Cooldown(2, 5)
+    )(plain)
     assert (add.full_name, add.guard.permission, add.guard.flag) == ("role add", Level.ADMIN, "roles")
     assert add.guard.cooldown == Cooldown(1, 5)
     assert show.full_name == "role menu show"
@@ -272,7 +294,7 @@ def test_a_button_whose_arguments_cannot_fit_is_refused() -> None:
     async def handler(click: Click, a: int, b: int, c: int, d: int, e: int, f: int) -> Reply:
         raise NotImplementedError
 
-    with pytest.raises(DeclarationError, match="custom id 'big'.*fit into"):
+    with pytest.raises(DeclarationError, match=r"custom id 'big'.*fit into"):
         button("big")(handler)
 
     async def strange(click: Click, a: float) -> Reply:

@@ -58,11 +58,15 @@ def test_an_answer_of_the_same_kind_edits_the_original(defer: Defer, assert_disc
     reply = Reply.public("done") if defer is Defer.PUBLIC else Reply.private("done")
     (call,) = late(reply, defer)
     assert call.method == "edit"
-    assert call.body == {"content": "done", "allowed_mentions": {"parse": []}}, "ephemeral cannot be set by an edit"
+    assert call.body == {"content": "done", "allowed_mentions": {"parse": []}}, (
+        "ephemeral cannot be set by an edit"
+    )
     assert_discord_valid("IncomingWebhookUpdateRequestPartial", call.body)
 
 
-@pytest.mark.parametrize(("defer", "reply"), [(Defer.PUBLIC, Reply.private("x")), (Defer.PRIVATE, Reply.public("x"))])
+@pytest.mark.parametrize(
+    ("defer", "reply"), [(Defer.PUBLIC, Reply.private("x")), (Defer.PRIVATE, Reply.public("x"))]
+)
 def test_an_answer_of_the_other_kind_replaces_the_thinking_message(
     defer: Defer, reply: Reply, assert_discord_valid: Any
 ) -> None:

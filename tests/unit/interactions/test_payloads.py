@@ -17,18 +17,46 @@ from app.interactions.payloads import (
     snowflake,
 )
 from app.interactions.permissions import Permission
-from tests.fixtures.interactions import APPLICATION, CHANNEL, GUILD, USER, command, member, parsed, press, user
+from tests.fixtures.interactions import (
+    APPLICATION,
+    CHANNEL,
+    GUILD,
+    USER,
+    command,
+    member,
+    parsed,
+    press,
+    user,
+)
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-FIELDS = ["id", "application_id", "token", "type", "data", "member", "user", "guild_id", "channel", "locale", "message"]
+FIELDS = [
+    "id",
+    "application_id",
+    "token",
+    "type",
+    "data",
+    "member",
+    "user",
+    "guild_id",
+    "channel",
+    "locale",
+    "message",
+]
 
 
 def test_a_command_in_a_guild_is_read() -> None:
-    interaction = parsed(command("ping", locale="de", guild_locale="fr", by=member(permissions=8, roles=(5, 6))))
+    interaction = parsed(
+        command("ping", locale="de", guild_locale="fr", by=member(permissions=8, roles=(5, 6)))
+    )
     assert interaction.type is InteractionType.APPLICATION_COMMAND
     assert interaction.application_id == APPLICATION
     assert (interaction.guild_id, interaction.channel_id, interaction.user_id) == (GUILD, CHANNEL, USER)
@@ -112,14 +140,26 @@ def test_no_body_raises_anything_else(body: bytes) -> None:
         parse_interaction(body)
 
 
-@given(st.sampled_from(["command", "press"]), st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3))
+@given(
+    st.sampled_from(["command", "press"]),
+    st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3),
+)
 def test_no_interaction_with_strange_fields_raises_anything_else(kind: str, strange: dict[str, Any]) -> None:
     raw = (command("ping") if kind == "command" else press("x")) | strange
     try:
         interaction = parsed(raw)
         if interaction.type is InteractionType.PING:
             return
-        for name in ("channel_id", "channel", "member", "user", "message", "resolved", "app_permissions", "context"):
+        for name in (
+            "channel_id",
+            "channel",
+            "member",
+            "user",
+            "message",
+            "resolved",
+            "app_permissions",
+            "context",
+        ):
             getattr(interaction, name)
     except InvalidInteraction:
         pass

@@ -77,7 +77,13 @@ async def warn(
     return Reply.private("x")
 
 
-@slash("all", "All types", nsfw=True, contexts=tuple(InteractionContext), integration_types=tuple(IntegrationType))
+@slash(
+    "all",
+    "All types",
+    nsfw=True,
+    contexts=tuple(InteractionContext),
+    integration_types=tuple(IntegrationType),
+)
 async def every_type(
     call: Call,
     a: Annotated[str, Option("d", min_length=0, max_length=6000)],
@@ -178,7 +184,13 @@ def test_the_version_follows_the_content() -> None:
 
 def test_every_text_that_is_translated_is_listed_for_the_catalogues() -> None:
     listed = set(messages(COMMANDS))
-    assert {(COMMAND, "warn"), ("", "Warn a member"), (OPTION, "member"), ("", "Low"), (COMMAND, "menu")} <= listed
+    assert {
+        (COMMAND, "warn"),
+        ("", "Warn a member"),
+        (OPTION, "member"),
+        ("", "Low"),
+        (COMMAND, "menu"),
+    } <= listed
     assert ("", "Role menus") in listed
     assert (COMMAND, "Report") in listed
 
@@ -190,7 +202,10 @@ def test_every_text_that_is_translated_is_listed_for_the_catalogues() -> None:
         ({(COMMAND, "warn"): "Verwarnen"}, r"^/warn, de: .*lower case"),
         ({("", "Warn a member"): "x" * 101}, r"^/warn, de: .*101 characters"),
         ({(OPTION, "member"): "reason"}, r"^/warn: the de name 'reason' of the option 'member'"),
-        ({(OPTION, "member"): "grund", (OPTION, "reason"): "grund"}, r"^/warn: two options are named 'grund' in de"),
+        (
+            {(OPTION, "member"): "grund", (OPTION, "reason"): "grund"},
+            r"^/warn: two options are named 'grund' in de",
+        ),
         ({(COMMAND, "add"): "menu"}, r"^/role: the de name 'menu'"),
         ({(COMMAND, "warn"): "all"}, r"the catalog: the de name 'all' of the command 'warn'"),
         ({("", "Low"): "x" * 101}, "1-100"),
@@ -235,7 +250,13 @@ def as_discord_answers(manifest: Any) -> list[dict[str, Any]]:
     """Return what GET ?with_localizations=true gives: read-only fields added, empty ones null or left out."""
     answers = []
     for number, command in enumerate(copy.deepcopy(manifest.commands)):
-        command |= {"id": str(number), "application_id": "1", "version": "2", "dm_permission": True, "nsfw": False}
+        command |= {
+            "id": str(number),
+            "application_id": "1",
+            "version": "2",
+            "dm_permission": True,
+            "nsfw": False,
+        }
         command.setdefault("description", "")
         if command["type"] == 1 and not command["options"]:
             del command["options"]
@@ -245,7 +266,11 @@ def as_discord_answers(manifest: Any) -> list[dict[str, Any]]:
         for option in command.get("options", []):
             if not option.get("required"):
                 option.pop("required", None)
-            option["name_localizations"] = None if option.get("name_localizations") == {"en-US": option["name"]} else option.get("name_localizations")
+            option["name_localizations"] = (
+                None
+                if option.get("name_localizations") == {"en-US": option["name"]}
+                else option.get("name_localizations")
+            )
         answers.append(command)
     return answers
 
@@ -351,10 +376,14 @@ def options(draw: st.DrawFn) -> tuple[Any, Option]:
             low, high = sorted(draw(st.tuples(*[st.floats(-(2**53), 2**53)] * 2)))
             return float, Option(description, min_value=low, max_value=high)
         case "choices":
-            values = draw(st.lists(st.text("abc漢", min_size=1, max_size=20), min_size=1, max_size=25, unique=True))
+            values = draw(
+                st.lists(st.text("abc漢", min_size=1, max_size=20), min_size=1, max_size=25, unique=True)
+            )
             return str, Option(description, choices=values)
         case _:
-            return draw(st.sampled_from([bool, User, Member, Channel, Role, Mentionable, Attachment])), Option(description)
+            return draw(
+                st.sampled_from([bool, User, Member, Channel, Role, Mentionable, Attachment])
+            ), Option(description)
 
 
 @st.composite
@@ -362,7 +391,9 @@ def commands(draw: st.DrawFn) -> list[Command]:
     declared = []
     for name in draw(st.lists(NAMES, min_size=1, max_size=4, unique=True)):
         names = draw(st.lists(NAMES, max_size=6, unique=True))
-        required = sorted(draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names))), reverse=True)
+        required = sorted(
+            draw(st.lists(st.booleans(), min_size=len(names), max_size=len(names))), reverse=True
+        )
         parameters = []
         for index, (option_name, needed) in enumerate(zip(names, required, strict=True)):
             annotation, option = draw(options())
@@ -378,7 +409,9 @@ def commands(draw: st.DrawFn) -> list[Command]:
 
 @settings(max_examples=40, deadline=None)
 @given(commands())
-def test_every_manifest_that_can_be_declared_is_valid(assert_discord_valid: Check, declared: list[Command]) -> None:
+def test_every_manifest_that_can_be_declared_is_valid(
+    assert_discord_valid: Check, declared: list[Command]
+) -> None:
     manifest = build_manifest(declared, ENGLISH)
     assert_discord_valid("bulk_set_application_commands", list(manifest.commands))
     assert plan(manifest.commands, as_discord_answers(manifest)).changes == ()

@@ -36,7 +36,9 @@ PRESS_V2 = parsed(press("x", on=message(flags=32768)))
 TYPING = parsed(command("x", {"a": "b"}, focused="a"))
 
 
-def respond(reply: Reply, interaction: Interaction = COMMAND, defer: Defer | None = Defer.PRIVATE) -> Response:
+def respond(
+    reply: Reply, interaction: Interaction = COMMAND, defer: Defer | None = Defer.PRIVATE
+) -> Response:
     renderer = BOT.dispatcher.renderer
     return renderer.respond(reply, renderer.audience(interaction), interaction, defer)
 
@@ -50,7 +52,9 @@ def go_button(step: int = 1) -> Button:
     return Button(go.to(step=step), "Go")
 
 
-V2 = Container(Section("## Poll", accessory=Thumbnail("https://cdn.example/x.png")), Separator(), ActionRow(go_button()))
+V2 = Container(
+    Section("## Poll", accessory=Thumbnail("https://cdn.example/x.png")), Separator(), ActionRow(go_button())
+)
 
 REPLIES: dict[str, tuple[Reply, Interaction]] = {
     "text": (Reply.private("hi"), COMMAND),
@@ -59,7 +63,10 @@ REPLIES: dict[str, tuple[Reply, Interaction]] = {
     "pinging all users": (Reply.public("<@1>", mentions=Mentions(users=True)), COMMAND),
     "embeds": (Reply.private(embeds=[Embed(title="A"), Embed(description=t("B"))]), COMMAND),
     "without link previews": (Reply.public("https://example.org", suppress_embeds=True), COMMAND),
-    "buttons": (Reply.private("?", *(go_button(n) for n in range(7)), LinkButton("https://example.org", "x")), COMMAND),
+    "buttons": (
+        Reply.private("?", *(go_button(n) for n in range(7)), LinkButton("https://example.org", "x")),
+        COMMAND,
+    ),
     "select": (Reply.private(None, StringSelect(go.to(step=1), options=[SelectOption("a", "a")])), PRESS),
     "v2": (Reply.public(None, V2), COMMAND),
     "v2 with content": (Reply.private("first", V2), PRESS),
@@ -89,7 +96,14 @@ def test_private_is_ephemeral_and_public_is_not() -> None:
 
 
 def test_loose_buttons_are_put_into_rows_of_five() -> None:
-    rows = rendered(Reply.private("x", *(go_button(n) for n in range(7)), StringSelect(go.to(step=9), options=[SelectOption("a", "a")]), go_button(8)))
+    rows = rendered(
+        Reply.private(
+            "x",
+            *(go_button(n) for n in range(7)),
+            StringSelect(go.to(step=9), options=[SelectOption("a", "a")]),
+            go_button(8),
+        )
+    )
     assert [len(row["components"]) for row in rows["data"]["components"]] == [5, 2, 1, 1]
 
 
@@ -114,7 +128,9 @@ def test_a_plain_update_of_a_v2_message_stays_v2() -> None:
 
 
 def test_long_choices_are_cut_and_surplus_ones_dropped() -> None:
-    choices = rendered(Reply.choices([Choice("n" * 120, "v"), *map(str, range(40))]), TYPING)["data"]["choices"]
+    choices = rendered(Reply.choices([Choice("n" * 120, "v"), *map(str, range(40))]), TYPING)["data"][
+        "choices"
+    ]
     assert len(choices) == 25
     assert choices[0]["name"] == "n" * 99 + "…"
 
@@ -160,8 +176,16 @@ def test_deferrals_are_valid_and_set_only_ephemeral(defer: Defer, assert_discord
 
 @pytest.mark.parametrize(
     ("locale", "guild_locale", "chosen"),
-    [("de", "fr", "de"), ("th", "fr", "fr"), ("th", "fi", "en-US"), ("en-GB", "de", "en-US"), ("es-419", "de", "es-ES")],
+    [
+        ("de", "fr", "de"),
+        ("th", "fr", "fr"),
+        ("th", "fi", "en-US"),
+        ("en-GB", "de", "en-US"),
+        ("es-419", "de", "es-ES"),
+    ],
 )
-def test_the_language_is_the_persons_then_the_guilds_then_english(locale: str, guild_locale: str, chosen: str) -> None:
+def test_the_language_is_the_persons_then_the_guilds_then_english(
+    locale: str, guild_locale: str, chosen: str
+) -> None:
     interaction = parsed(command("x", locale=locale, guild_locale=guild_locale))
     assert BOT.dispatcher.renderer.audience(interaction).locale == chosen

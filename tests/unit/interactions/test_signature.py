@@ -23,7 +23,9 @@ def stamp(seconds: float = 0) -> bytes:
     return str(int((NOW + timedelta(seconds=seconds)).timestamp())).encode()
 
 
-def signed(body: bytes = BODY, timestamp: bytes | None = None, *, key: SigningKey = KEY) -> list[tuple[bytes, bytes]]:
+def signed(
+    body: bytes = BODY, timestamp: bytes | None = None, *, key: SigningKey = KEY
+) -> list[tuple[bytes, bytes]]:
     timestamp = stamp() if timestamp is None else timestamp
     signature = key.sign(timestamp + body).signature.hex().encode()
     return [
@@ -109,7 +111,10 @@ def test_a_key_of_another_form_stops_the_start(key: str) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([b"x-signature-ed25519", b"x-signature-timestamp", b"host"]), st.binary(max_size=200)),
+        st.tuples(
+            st.sampled_from([b"x-signature-ed25519", b"x-signature-timestamp", b"host"]),
+            st.binary(max_size=200),
+        ),
         max_size=4,
     ),
     st.binary(max_size=50),

@@ -99,7 +99,9 @@ async def test_help_turns_pages_with_signed_buttons(assert_discord_valid: Any) -
     second = await made.send(press(forward["custom_id"], on=message(flags=64)))
     assert second["type"] == 7
     assert_discord_valid("create_interaction_response", second)
-    third = await made.send(press(second["data"]["components"][0]["components"][1]["custom_id"], on=message()))
+    third = await made.send(
+        press(second["data"]["components"][0]["components"][1]["custom_id"], on=message())
+    )
     assert third["data"]["components"][0]["components"][1]["disabled"]
     assert third["data"]["embeds"][0]["footer"]["text"] == "Page 3 of 3"
     names = listed(first) + listed(second) + listed(third)
@@ -121,7 +123,9 @@ async def test_a_single_page_has_no_buttons() -> None:
 
 
 async def test_help_explains_a_command(assert_discord_valid: Any) -> None:
-    answer = await Bot(*CORE, warn).send(command("help", {"command": "/Warn"}, by=member(permissions=1 << 40)))
+    answer = await Bot(*CORE, warn).send(
+        command("help", {"command": "/Warn"}, by=member(permissions=1 << 40))
+    )
     assert_discord_valid("create_interaction_response", answer)
     (embed,) = answer["data"]["embeds"]
     assert (embed["title"], embed["description"]) == ("/warn", "Warn a member")
