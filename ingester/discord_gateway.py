@@ -6,7 +6,7 @@ are split (`ingester.frames`) and handed to a `Receiver`. No cache is filled, no
 
 What it touches beyond the documented interface (a test compares the sources with those of 2.7.1):
   discord.http.Route.BASE                      where the REST API is
-  Client.http: static_login, get_bot_gateway   a session and GET /gateway/bot, without application_info
+  Client.http.static_login, .token             a session, without application_info
   Client._connection.parsers                   emptied
   DiscordWebSocket: from_client, __init__, received_message, send_heartbeat, poll_event, close, _decompressor,
     _keep_alive, _max_heartbeat_timeout, _close_code, session_id, sequence, gateway, latency
@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
+from time import monotonic
 from typing import Any, Protocol
 
 import aiohttp
@@ -31,7 +32,7 @@ import discord.http
 import yarl
 from discord.gateway import DiscordWebSocket, ReconnectWebSocket
 
-from app.errors import DiscordUnreachable, LoggedOut
+from app.errors import LoggedOut
 from app.observability import metrics
 from ingester.feed import Session
 from ingester.frames import (
@@ -44,7 +45,6 @@ from ingester.frames import (
     read_ready,
     split_dispatch,
 )
-from ingester.identify import StartLimit
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,10 @@ class Receiver(Protocol):
     """What a shard does with what its socket brings."""
 
     room: asyncio.Event
-    skip_malformed: bool
+
+    @property
+    def skip_malformed(self) -> bool:
+        """Whether a malformed frame is passed over instead of raised."""
 
     def event(self, event: WantedEvent, sequence: int, guild: bytes, payload: bytes) -> None:
         """Take a dispatch for the app."""
@@ -122,7 +125,7 @@ class GatewaySocket(DiscordWebSocket):
         opening = _opening.get()
         opening.socket = self
         self.receiver = opening.receiver
-        self.received_at = time.monotonic()
+        self.received_at = monotonic()
         self._inflate = inflater(self._decompressor.COMPRESSION_TYPE)
         self._unanswered = False
         self._unread = False
@@ -131,6 +134,7 @@ class GatewaySocket(DiscordWebSocket):
     async def received_message(self, msg: Any, /) -> None:
         """Take one websocket message. Raises MalformedFrame, BufferFull and what discord.py raises."""
         self._frames += 1
+        self.received_at = monotonic()
         sampled = self._frames % SAMPLE == 0
         started = time.perf_counter() if sampled else 0.0
         data = self._inflate(msg) if type(msg) is bytes else msg.encode()
@@ -156,8 +160,6 @@ class GatewaySocket(DiscordWebSocket):
 
     async def _take_wanted(self, event: WantedEvent, sequence: int, guild: bytes, payload: bytes) -> None:
         self.sequence = sequence
-        if self._keep_alive is not None:
-            self._keep_alive.tick()
         receiver = self.receiver
         receiver.event(event, sequence, guild, payload)
         if not receiver.room.is_set():
@@ -173,6 +175,8 @@ class GatewaySocket(DiscordWebSocket):
             raise BufferFull from None
         finally:
             self._unread = self._unanswered = False
+            if self._keep_alive is not None:
+                self._keep_alive.tick()
 
     async def _take_other(self, data: bytes) -> None:
         frame = read_frame(data)
@@ -198,8 +202,6 @@ class GatewaySocket(DiscordWebSocket):
             await self._take_wanted(event, sequence, guild, payload)
             return
         self.sequence = sequence
-        if self._keep_alive is not None:
-            self._keep_alive.tick()
         if name == "READY":
             ready = read_ready(payload)
             self.session_id = ready.session_id
@@ -252,6 +254,9 @@ class _Client(discord.Client):
         super().__init__(**options)
         self._connection.parsers.clear()
 
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Do not wait: the slot was claimed before the socket was opened."""
+
 
 class GatewayClient:
     """discord.py's client, reduced to its HTTP session: open with `open_gateway_client`."""
@@ -269,30 +274,6 @@ class GatewayClient:
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             log.warning("Discord's REST API does not answer", extra={"error": type(error).__name__})
             self._client.http.token = self._token
-
-    async def gateway(self) -> tuple[str, int, StartLimit]:
-        """Return URL, recommended shards and today's limits. Raises LoggedOut or DiscordUnreachable (E001)."""
-        try:
-            shards, url, limit = await asyncio.wait_for(self._client.http.get_bot_gateway(), REST_SECONDS)
-            return (
-                url,
-                int(shards),
-                StartLimit(
-                    int(limit["total"]),
-                    int(limit["remaining"]),
-                    int(limit["reset_after"]),
-                    int(limit["max_concurrency"]),
-                ),
-            )
-        except discord.GatewayNotFound as error:
-            cause = error.__cause__
-            if isinstance(cause, discord.HTTPException) and cause.status == 401:
-                raise LoggedOut("Discord refuses DISCORD_TOKEN") from None
-            raise DiscordUnreachable("GET /gateway/bot failed") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise DiscordUnreachable(f"GET /gateway/bot: {type(error).__name__}") from None
-        except (KeyError, TypeError, ValueError):
-            raise DiscordUnreachable("GET /gateway/bot: not the answer Discord documents") from None
 
     async def connect(
         self, shard: int, url: str, receiver: Receiver, resume: tuple[Session, int] | None

@@ -68,6 +68,8 @@ class WantedEvent:
     name: str
     heads: tuple[bytes, ...]
     decode: Callable[[bytes], Any]
+    tracked: bool
+    """Whether it changes the index of guilds."""
 
     def guild(self, payload: bytes) -> bytes:
         """Return the guild's id in decimal, b"0" without one. Raises msgspec.DecodeError for other JSON."""
@@ -84,7 +86,10 @@ _frame = msgspec.json.Decoder(Frame).decode
 
 WANTED_EVENTS: dict[bytes, WantedEvent] = {
     name.encode(): WantedEvent(
-        name, event_heads(name), _is_guild if name in ("GUILD_CREATE", "GUILD_DELETE") else _in_guild
+        name,
+        event_heads(name),
+        _is_guild if name in ("GUILD_CREATE", "GUILD_DELETE") else _in_guild,
+        name in ("GUILD_CREATE", "GUILD_DELETE", "GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE"),
     )
     for name in WANTED
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
+import orjson
 
 
 class _Guild(msgspec.Struct, gc=False):
@@ -33,6 +34,7 @@ class GuildIndex:
 
     def __init__(self) -> None:
         self._guilds: dict[int, tuple[str, int | None, bool]] = {}
+        self._touched: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._guilds)
@@ -40,11 +42,16 @@ class GuildIndex:
     def __iter__(self) -> Iterator[int]:
         return iter(self._guilds)
 
+    def __contains__(self, guild: int) -> bool:
+        return guild in self._guilds
+
     def reset(self, ids: Iterable[int]) -> None:
         """Begin a new session: these guilds exist, none is available yet; known names are kept."""
         old = self._guilds
+        self._touched.update(old)
         self._guilds = {
-            guild: (old[guild][0], old[guild][1], False) if guild in old else ("", None, False) for guild in ids
+            guild: (old[guild][0], old[guild][1], False) if guild in old else ("", None, False)
+            for guild in ids
         }
 
     def created(self, payload: bytes) -> None:
@@ -52,10 +59,8 @@ class GuildIndex:
         guild = _decode(payload)
         known = self._guilds.get(int(guild.id), ("", None, False))
         members = known[1] if guild.member_count is None else guild.member_count
-        self._guilds[int(guild.id)] = (
-            known[0] if guild.name is None else guild.name,
-            members,
-            not guild.unavailable,
+        self._put(
+            int(guild.id), (known[0] if guild.name is None else guild.name, members, not guild.unavailable)
         )
 
     def deleted(self, payload: bytes) -> None:
@@ -64,14 +69,41 @@ class GuildIndex:
         known = self._guilds.get(int(guild.id))
         if guild.unavailable is None:
             self._guilds.pop(int(guild.id), None)
+            self._touched.add(int(guild.id))
         elif known is not None:
-            self._guilds[int(guild.id)] = (known[0], known[1], False)
+            self._put(int(guild.id), (known[0], known[1], False))
 
     def changed(self, guild: int, by: int) -> None:
         """Count a member more or less."""
         known = self._guilds.get(guild)
         if known is not None and known[1] is not None:
-            self._guilds[guild] = (known[0], max(0, known[1] + by), known[2])
+            self._put(guild, (known[0], max(0, known[1] + by), known[2]))
+
+    def _put(self, guild: int, entry: tuple[str, int | None, bool]) -> None:
+        self._guilds[guild] = entry
+        self._touched.add(guild)
+
+    def load(self, stored: Mapping[bytes, bytes]) -> None:
+        """Take over what another process has stored with `changes`."""
+        for guild, data in stored.items():
+            name, members, available = orjson.loads(data)
+            self._guilds.setdefault(int(guild), (name, members, available))
+
+    def changes(self) -> tuple[dict[bytes, bytes], list[bytes]]:
+        """Return what has changed since the last call: entries to write, ids to remove."""
+        touched, self._touched = self._touched, set()
+        changed, gone = {}, []
+        for guild in touched:
+            entry = self._guilds.get(guild)
+            if entry is None:
+                gone.append(b"%d" % guild)
+            else:
+                changed[b"%d" % guild] = orjson.dumps(entry)
+        return changed, gone
+
+    def unsaved(self, changed: Iterable[bytes], gone: Iterable[bytes]) -> None:
+        """Take back what `changes` returned: it could not be stored."""
+        self._touched.update(map(int, changed), map(int, gone))
 
     def find(self, guild: int) -> GuildEntry | None:
         """Return what is known of a guild."""

@@ -11,15 +11,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.errors import DiscordUnreachable
 from app.observability import metrics
 from ingester import keys
+from ingester.gateway_bot import StartLimit
 
 log = logging.getLogger(__name__)
 
@@ -28,23 +29,14 @@ MARGIN_MS = 100
 """Added to Discord's 5 s, since the way to Discord is not always equally long."""
 CLAIM_MS = 30_000
 """A claimed slot is given up when its shard has not sent IDENTIFY for so long."""
-INTEREST_MS = 3_000
+INTEREST_MS = 6_000
+UNREACHABLE_SECONDS = 3.0
 POLL_SECONDS = 1.0
 """Waiting shards ask at least so often, within their interest."""
 BUDGET_MS = 30_000
 """What Discord said about the day is believed for so long; our own IDENTIFYs are counted down meanwhile."""
 RESERVE_SHARE = 20
 """One in so many of the day's IDENTIFYs is kept back, at least one per shard: enough to start once by hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class StartLimit:
-    """`session_start_limit` of GET /gateway/bot; `reset_after` in ms."""
-
-    total: int
-    remaining: int
-    reset_after: int
-    max_concurrency: int
 
 
 class IdentifySlots:
@@ -63,16 +55,22 @@ class IdentifySlots:
         self._warned_at = 0.0
 
     async def acquire(self, shard: int) -> None:
-        """Wait until the shard may identify. While Redis or Discord does not answer, it may not."""
+        """Wait until the shard may identify. While Redis or Discord does not answer, it may not.
+
+        Raises LoggedOut when Discord refuses the token.
+        """
         while True:
             try:
                 wait = await self._try(shard)
             except RedisError as error:
                 log.warning("IDENTIFY waits for Redis", extra={"shard": shard, "error": type(error).__name__})
                 wait = POLL_SECONDS
+            except DiscordUnreachable as error:
+                log.warning("IDENTIFY waits for Discord", extra={"shard": shard, "error": str(error)})
+                wait = UNREACHABLE_SECONDS
             if wait is None:
                 return
-            await asyncio.sleep(min(wait, POLL_SECONDS))
+            await asyncio.sleep(wait)
 
     async def _try(self, shard: int) -> float | None:
         """Return None when claimed, else the seconds until it is worth asking again."""
@@ -89,7 +87,7 @@ class IdentifySlots:
         if reply[0] == 3:
             self._warn(shard, reply)
             return POLL_SECONDS
-        return float(reply[1]) / 1000
+        return min(float(reply[1]) / 1000, POLL_SECONDS)
 
     async def _refresh_budget(self, shard: int) -> None:
         async with self._asking:

@@ -46,3 +46,8 @@ def identify_slot(bucket: int) -> str:
 def identify_waiting(bucket: int) -> str:
     """ZSET: shards that wait for the bucket's slot, scored by when their interest lapses (ms)."""
     return f"gateway:identify:waiting:{bucket}"
+
+
+def guilds(total: int, shard: int) -> str:
+    """HASH: guild id -> JSON [name, members, available]."""
+    return f"gateway:guilds:{total}:{shard}"

@@ -15,7 +15,7 @@ import logging
 import ssl
 import time
 from collections import deque
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
@@ -118,11 +118,11 @@ class RedisWriter(asyncio.Protocol):
     # asyncio.Protocol
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet, load the script, repeat what is unanswered."""
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are not subclasses of asyncio's.
+        self._transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=HIGH_WATER)
         target: dict[str, Any] = dict(self._target)
         self._reader = hiredis.Reader()
-        self._transport = transport
         self._answered_at = time.monotonic()
         commands: list[tuple[Any, ...]] = []
         self._handshake = []

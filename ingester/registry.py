@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from ingester import keys
 from ingester.placement import Member
+from ingester.resharding import Step
 
 ALIVE_MS = 5_000
 """An instance that was silent for so long is dead."""
@@ -76,6 +77,8 @@ class Roll:
     cards: Mapping[str, Card] = field(default_factory=dict)
     leases: tuple[LeaseRow, ...] = ()
     plan: Mapping[str, str] = field(default_factory=dict)
+    now: int = 0
+    """Redis' clock, ms."""
 
     @property
     def holders(self) -> dict[int, str]:
@@ -88,9 +91,9 @@ class Registry:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._roll_call = redis.register_script(
-            files(__package__).joinpath("roll_call.lua").read_text("utf-8")
-        )
+        scripts = files(__package__)
+        self._roll_call = redis.register_script(scripts.joinpath("roll_call.lua").read_text("utf-8"))
+        self._step = redis.register_script(scripts.joinpath("plan_step.lua").read_text("utf-8"))
 
     async def call(self, card: Card | None, total: int) -> Roll:
         """Say that `card` lives (None: only look), and read everything. Raises RedisError."""
@@ -104,7 +107,7 @@ class Registry:
                 keys.lease(total, 0).removesuffix("0"),
             ],
         )
-        said, leases, plan = reply
+        said, leases, plan, now = reply
         cards: dict[str, Card] = {}
         for name, data in zip(said[::2], said[1::2], strict=True):
             try:
@@ -116,7 +119,16 @@ class Registry:
             for owner, instance, left, state, token in leases
         )
         fields = {k.decode(): v.decode() for k, v in zip(plan[::2], plan[1::2], strict=True)}
-        return Roll(cards, rows, fields)
+        return Roll(cards, rows, fields, now)
+
+    async def step(self, step: Step, total: int, plan: Mapping[str, str]) -> bool:
+        """Change the plan as it was seen; False when somebody was faster. Raises RedisError."""
+        done = await self._step(keys=[keys.PLAN], args=[step.value, total, plan.get("total", "0")])
+        return bool(done)
+
+    async def note_gateway(self, url: str, max_concurrency: int) -> None:
+        """Keep what Discord said, for a start while its REST API does not answer."""
+        await self._redis.hset(keys.PLAN, mapping={"url": url, "max_concurrency": max_concurrency})
 
     async def leave(self, instance: str) -> None:
         """Take the instance off the registry."""

@@ -3,7 +3,7 @@
 -- KEYS  1 instances   2 instances:until   3 plan
 -- ARGV  1 instance, '' to read only   2 what it says (JSON)   3 ms it counts as alive   4 total shards
 --       5 prefix of lease keys
--- Returns {{instance, says, ...}, {owner, instance, ms left, state, token, ...} per shard, {plan field, value, ...}}
+-- Returns {{instance, says, ...}, {owner, instance, ms left, state, token, ...} per shard, {plan field, value, ...}, now}
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now)) do
@@ -19,4 +19,4 @@ for shard = 0, tonumber(ARGV[4]) - 1 do
   local held = redis.call('HMGET', ARGV[5] .. shard, 'owner', 'instance', 'until', 'state', 'token')
   leases[shard + 1] = {held[1] or '', held[2] or '', (tonumber(held[3] or 0)) - now, held[4] or '', held[5] or ''}
 end
-return {redis.call('HGETALL', KEYS[1]), leases, redis.call('HGETALL', KEYS[3])}
+return {redis.call('HGETALL', KEYS[1]), leases, redis.call('HGETALL', KEYS[3]), now}

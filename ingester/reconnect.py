@@ -1,0 +1,62 @@
+"""How long to wait before the next connection, and when a broken frame is not worth another try."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from ingester.frames import MalformedFrame
+
+BACKOFF_CAP_SECONDS = 30.0
+HEALTHY_SECONDS = 5.0
+"""A connection that lasted so long proves that connecting works: the next attempt is the first again."""
+BROKEN_STREAMS = 3
+"""So many undecodable connections at the same sequence give the session up."""
+
+
+def backoff(attempt: int, jitter: Callable[[], float] = random.random) -> float:
+    """Return the seconds before attempt n: min(1 s x 2^n + up to 1 s, 30 s) (seed S4)."""
+    return min(2.0 ** min(attempt, 10) + jitter(), BACKOFF_CAP_SECONDS)
+
+
+class Reconnect:
+    """What one shard's earlier connections say about the next."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._attempt = 0
+        self._online_at: float | None = None
+        self._bad_frames = 0
+        self._bad_at = -1
+        self.skip_malformed = False
+        """Whether a malformed frame is passed over: its replay was malformed too."""
+
+    def online(self) -> None:
+        """Note that Discord accepted IDENTIFY or RESUME."""
+        self._online_at = self._clock()
+
+    def delay(self) -> float:
+        """Return the seconds to wait: none after a connection that worked for a while."""
+        lasted = 0.0 if self._online_at is None else self._clock() - self._online_at
+        self._online_at = None
+        if lasted >= HEALTHY_SECONDS:
+            self._attempt = 0
+            return 0.0
+        self._attempt += 1
+        return backoff(self._attempt - 1)
+
+    def malformed(self, error: MalformedFrame, sequence: int) -> bool:
+        """Note a malformed frame behind `sequence`; return whether the session must be given up.
+
+        The first time it is asked for again, since a replay may be sound. Then it is skipped where only the frame is
+        bad; where the stream cannot be read at all, three tries are enough.
+        """
+        if self._bad_at != sequence:
+            self._bad_at, self._bad_frames = sequence, 0
+        self._bad_frames += 1
+        self.skip_malformed = error.skippable and self._bad_frames >= 2
+        if not error.skippable and self._bad_frames >= BROKEN_STREAMS:
+            self._bad_frames = 0
+            return True
+        return False
