@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.errors import AppError
 from app.feature import Feature, Floor, Services
-from app.features import core, forms
+from app.features import core, forms, panels
 
-FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE)
+FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE, panels.FEATURE)
 
 
 class ConflictingServices(AppError):

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from app.interactions.custom_id import CustomIds
 
 if TYPE_CHECKING:
     import redis.asyncio
-    from psycopg_pool import AsyncConnectionPool
 
     from app.adapters.discord.rest import DiscordRest
+    from app.adapters.postgres.pool import Pool
+    from app.keyring import Keyring
+    from app.locale.catalogue import Catalogue
     from app.settings import Settings
+    from app.tenancy.guild_settings import GuildSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +28,20 @@ class Floor:
     """
 
     settings: Settings
-    postgres: AsyncConnectionPool[Any]
+    postgres: Pool
     redis: redis.asyncio.Redis
     discord: DiscordRest
+    guild_settings: GuildSettings
+    catalogue: Catalogue
+    keyring: Keyring
     clock: Callable[[], datetime]
+
+    @property
+    def custom_ids(self) -> CustomIds:
+        """What signs component ids. Raises ConfigurationError without DISCORD_APPLICATION_ID, which they cover."""
+        self.settings.require("discord_application_id")
+        assert self.settings.discord_application_id is not None
+        return CustomIds(self.keyring, self.settings.discord_application_id, self.clock)
 
 
 Services = Mapping[type, object]

@@ -12,11 +12,16 @@ from app import catalog
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.embedded import StoreUrls, embedded_stores
 from app.adapters.postgres.migrate import migrate, pending
-from app.adapters.postgres.pool import open_pool
+from app.adapters.postgres.pool import Pool, open_pool
 from app.adapters.redis.client import open_redis
 from app.errors import ConfigurationError
 from app.feature import Feature, Floor, Services
+from app.interactions.permissions import Flags, GuildRoles
+from app.keyring import load_keyring
+from app.locale.catalogue import Catalogue
 from app.settings import Settings
+from app.tenancy.access import FeatureFlags, GuildAccess
+from app.tenancy.guild_settings import GuildSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +83,31 @@ async def open_runtime(
         postgres = await stack.enter_async_context(open_pool(urls.database, size=settings.database_pool_size))
         redis = await stack.enter_async_context(open_redis(urls.redis, connections=redis_connections))
         discord = await stack.enter_async_context(DiscordRest.open(settings, redis))
-        floor = Floor(settings=settings, postgres=postgres, redis=redis, discord=discord, clock=clock)
-        yield Runtime(floor, catalog.build_services(floor, features), urls, features)
+        guild_settings = GuildSettings(postgres, redis)
+        await stack.enter_async_context(guild_settings.listening())
+        floor = Floor(
+            settings=settings,
+            postgres=postgres,
+            redis=redis,
+            discord=discord,
+            guild_settings=guild_settings,
+            catalogue=Catalogue.load(),
+            keyring=load_keyring(settings),
+            clock=clock,
+        )
+        yield Runtime(
+            floor, {**_floor_services(floor), **catalog.build_services(floor, features)}, urls, features
+        )
+
+
+def _floor_services(floor: Floor) -> Services:
+    """Return what every handler may ask for by type, whatever features there are."""
+    return {
+        Catalogue: floor.catalogue,
+        DiscordRest: floor.discord,
+        Flags: FeatureFlags(floor.postgres),
+        GuildRoles: GuildAccess(floor.guild_settings, floor.postgres),
+        GuildSettings: floor.guild_settings,
+        Pool: floor.postgres,
+        Settings: floor.settings,
+    }

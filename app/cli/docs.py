@@ -53,7 +53,8 @@ def errors_table() -> str:
     """Return docs/errors.md."""
     lines = ["# Error codes", GENERATED, "", "As they appear in logs and on stderr (seed S3).", ""]
     lines += ["| code | meaning | what to do |", "|---|---|---|"]
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and getattr(kind, "code", None)]
+    every = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = [kind for kind in every if issubclass(kind, errors.AppError) and kind.code]
     for kind in sorted(kinds, key=lambda kind: str(kind.code)):
         lines.append(f"| {kind.code} | {(kind.__doc__ or '').strip()} | {kind.remedy} |")
     return "\n".join(lines) + "\n"

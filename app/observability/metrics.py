@@ -244,6 +244,18 @@ SCHEDULE_MS = histogram("schedule_ms", "Running time of scheduled work.", ("kind
 SCHEDULE_LATE_MS = histogram("schedule_late_ms", "From the time that work was due to its start.", ("kind",))
 
 # Moderation (worker)
+MODERATION_MESSAGES = counter(
+    "moderation_messages_total", "Messages judged, by the stage that decided.", ("stage",)
+)
+MODERATION_SANCTIONS = counter(
+    "moderation_sanctions_total", "Sanctions, by kind, origin and result.", ("sanction", "origin", "result")
+)
+MODERATION_REFUSALS = counter(
+    "moderation_refusals_total", "Automatic sanctions that authority refused, by reason.", ("reason",)
+)
+MODERATION_SECONDS = histogram(
+    "moderation_reaction_ms", "Time from a message's arrival at the ingester to the sanction carried out."
+)
 
 
 def watch_gc() -> None:

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -33,7 +34,6 @@ from app.admission.proxies import ClientAddresses
 from app.admission.store import UsedIds
 from app.errors import ConfigurationError
 from app.feature import Feature
-from app.interactions.custom_id import CustomIds
 from app.interactions.discovery import Declarations
 from app.interactions.dispatch import Dispatcher
 from app.interactions.permissions import Flags, GuildRoles
@@ -41,15 +41,11 @@ from app.interactions.signature import Verifier
 from app.jobs.late_answers import LateAnswers
 from app.jobs.queue import JobQueue
 from app.jobs.sealing import Sealer
-from app.keyring import load_keyring
-from app.locale.catalogue import Catalogue
 from app.observability import metrics
 from app.observability.health import health_routes, watch_loop
 from app.runtime import Runtime, open_runtime
 from app.services import Services
 from app.settings import Settings
-from app.tenancy.access import FeatureFlags, GuildAccess
-from app.tenancy.guild_settings import GuildSettings
 from app.web.asgi import ASGIApp, Receive, Scope, Send
 from app.web.health import Draining, checks, details
 from app.web.interactions import InteractionsEndpoint
@@ -131,27 +127,22 @@ async def open_parts(
     settings.require("discord_application_id", "discord_public_key")
     assert settings.discord_application_id is not None
     assert settings.discord_public_key is not None
-    keyring = load_keyring(settings)
     clients = ClientAddresses(settings.trusted_proxies)
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_runtime(settings, features=features))
         floor = runtime.floor
         shared = await stack.enter_async_context(open_shared_connection(floor.redis, scripts=[SCRIPT]))
-        guild_settings = GuildSettings(floor.postgres, floor.redis)
-        await stack.enter_async_context(guild_settings.listening())
         gate = Gate(shared)
         verifier = Verifier(settings.discord_public_key, floor.clock)
         unsigned = Unsigned(gate, clients, Limit.parse(settings.limit_unsigned))
         late = LateAnswers(floor.discord)
         interactions = InteractionsEndpoint(
             verifier,
-            _dispatcher(
-                runtime, CustomIds(keyring, settings.discord_application_id, floor.clock), guild_settings
-            ),
+            _dispatcher(runtime),
             gate,
             InteractionLimits.of(settings),
             unsigned,
-            JobQueue(floor.redis, Sealer(keyring)),
+            JobQueue(floor.redis, Sealer(floor.keyring)),
             late,
         )
         routes = [
@@ -166,20 +157,18 @@ async def open_parts(
         yield Parts(interactions, LimitedRoutes(others, gate, clients, limited_prefixes(settings)), late)
 
 
-def _dispatcher(runtime: Runtime, custom_ids: CustomIds, guild_settings: GuildSettings) -> Dispatcher:
+def _dispatcher(runtime: Runtime) -> Dispatcher:
     floor = runtime.floor
     declarations = Declarations.collect(runtime.packages)
-    catalogue = Catalogue.load()
-    roles, flags = GuildAccess(guild_settings, floor.postgres), FeatureFlags(floor.postgres)
-    own: Services = {Declarations: declarations, Catalogue: catalogue, GuildRoles: roles, Flags: flags}
+    services: Services = {**runtime.services, Declarations: declarations}
     return Dispatcher(
         declarations,
-        {**own, **runtime.services},
-        custom_ids=custom_ids,
-        catalogue=catalogue,
+        services,
+        custom_ids=floor.custom_ids,
+        catalogue=floor.catalogue,
         claims=UsedIds(floor.postgres),
-        roles=roles,
-        flags=flags,
+        roles=cast(GuildRoles, services[GuildRoles]),
+        flags=cast(Flags, services[Flags]),
         clock=floor.clock,
     )
 

@@ -16,13 +16,14 @@ all ask here, and every doubt means no.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.adapters.discord.errors import DiscordRefused
 from app.errors import AppError
 from app.features.moderation.directory import Directory, Standing
 from app.features.moderation.models import Sanction, Subject
+from app.features.moderation.settings import ModerationSettings
 from app.interactions.permissions import Permission
 from app.locale.text import Text, t
 from app.snowflake import GuildId, RoleId, UserId
@@ -147,53 +148,70 @@ def _can_we(sanction: Sanction, needed: Permission, target: Standing, ours: Stan
     return None if ours.outranks(target) else Refusal.WE_RANK_TOO_LOW
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Who target, bot and actor are, looked up once; `standings` None: the lookup failed, so nothing is allowed."""
+
+    standings: tuple[Standing, Standing, Standing | None] | None
+    protection: Protection
+
+    def refusal(self, sanction: Sanction) -> Refusal | None:
+        """Return why the sanction must not happen, or None."""
+        if self.standings is None:
+            return Refusal.UNKNOWN
+        target, ours, actor = self.standings
+        return judge(sanction, target, ours, actor, self.protection)
+
+
 class Authority:
     """Looks up who they are, then judges. Fails closed: what cannot be looked up is refused as UNKNOWN."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 
-    async def check(
+    async def inquire(
         self,
         guild: GuildId,
         target: UserId,
-        sanction: Sanction,
         *,
         by: UserId | None,
         protection: Protection,
         roles: tuple[RoleId, ...] | None = None,
         bot: bool | None = None,
-    ) -> Refusal | None:
-        """Return why not, or None. `by` None: automatic. `roles` of the target when an event told them just now."""
+    ) -> Inquiry:
+        """Look everybody up. `by` None: automatic. `roles` and `bot` of the target if an event told them just now."""
         try:
             standing = await self._directory.standing(guild, target, roles=roles)
             ours = await self._directory.ours(guild)
             actor = None if by is None else await self._directory.standing(guild, by)
         except (AppError, DiscordRefused, OSError, TimeoutError, KeyError, ValueError, TypeError) as error:
             log.warning("authority lookup failed", extra={"guild_id": guild, "error": type(error).__name__})
-            return Refusal.UNKNOWN
-        if bot is not None and bot != standing.bot:
-            standing = Standing(
-                standing.user_id,
-                standing.owner,
-                standing.permissions,
-                standing.top,
-                standing.roles,
-                bot,
-                standing.member,
-            )
-        return judge(sanction, standing, ours, actor, protection)
+            return Inquiry(None, protection)
+        if bot is not None:
+            standing = replace(standing, bot=bot)
+        return Inquiry((standing, ours, actor), protection)
 
-    async def check_subject(
-        self, subject: Subject, sanction: Sanction, protection: Protection
+    async def check(
+        self, guild: GuildId, target: UserId, sanction: Sanction, *, by: UserId | None, protection: Protection
     ) -> Refusal | None:
-        """Check an automatic sanction with the roles that the event carried."""
-        return await self.check(
+        """Look everybody up and return why not, or None."""
+        return (await self.inquire(guild, target, by=by, protection=protection)).refusal(sanction)
+
+    async def inquire_subject(self, subject: Subject, protection: Protection) -> Inquiry:
+        """Look up for an automatic sanction, with the roles that the event carried."""
+        return await self.inquire(
             subject.guild_id,
             subject.user_id,
-            sanction,
             by=None,
             protection=protection,
             roles=subject.roles,
             bot=subject.bot,
         )
+
+
+def protection_of(settings: ModerationSettings) -> Protection:
+    """Return the guild's choices as authority wants them."""
+    return Protection(
+        moderate_bots=settings.moderate_bots,
+        moderator_roles=frozenset(RoleId(role) for role in settings.moderator_roles),
+    )

@@ -1,0 +1,49 @@
+"""Moderation: stages that judge, a policy that decides, sanctions carried out, people in the loop."""
+
+from __future__ import annotations
+
+from app.feature import Feature, Floor, Services
+from app.features.moderation.audit import AuditLog
+from app.features.moderation.authority import Authority
+from app.features.moderation.automod import Automod
+from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.directory import Directory
+from app.features.moderation.notices import Notices
+from app.features.moderation.rules.engine import Rules
+from app.features.moderation.verdicts import Verdicts
+
+
+def _services(floor: Floor) -> Services:
+    directory = Directory(floor.discord)
+    authority = Authority(directory)
+    audit = AuditLog()
+    rules = Rules(floor.postgres, floor.guild_settings)
+    notices = Notices(floor.postgres, floor.discord, floor.catalogue)
+    verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
+    carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
+    automod = Automod(floor.postgres, rules, verdicts, carry_out, floor.guild_settings, floor.clock)
+    return {
+        AuditLog: audit,
+        Authority: authority,
+        Automod: automod,
+        CarryOut: carry_out,
+        Directory: directory,
+        Rules: rules,
+        Verdicts: verdicts,
+    }
+
+
+FEATURE = Feature(
+    name="moderation",
+    package=__name__,
+    services=_services,
+    tables=(
+        "moderation.rules",
+        "moderation.decisions",
+        "moderation.cases",
+        "moderation.case_notes",
+        "moderation.strikes",
+        "moderation.punishments",
+        "moderation.audit_log",
+    ),
+)

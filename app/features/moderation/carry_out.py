@@ -1,0 +1,175 @@
+"""Doing what a case says, from its row, as often as it takes: record -> delete -> notify -> punish -> log.
+
+The case was committed before anything happened, together with scheduled work that carries it out should this worker
+die. Every step may run twice: a deletion of what is gone succeeds, a timeout ends at the same absolute time, the DM
+and the log message carry a nonce that Discord recognises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from app.adapters.discord.errors import CannotMessageUser, ContentBlocked, DiscordRefused, Forbidden, NotFound
+from app.adapters.discord.priority import Priority
+from app.adapters.discord.rest import DiscordRest
+from app.adapters.postgres.pool import Conn, Pool, transaction
+from app.features.moderation.authority import Authority, Refusal, protection_of
+from app.features.moderation.cases import store as cases
+from app.features.moderation.cases.store import Case
+from app.features.moderation.models import Sanction
+from app.features.moderation.notices import Notices
+from app.features.moderation.settings import FEATURE, ModerationSettings
+from app.observability import metrics
+from app.snowflake import GuildId, UserId
+from app.streams.retry import TryLater
+from app.streams.store import cancel, schedule
+from app.tenancy.guild_settings import GuildSettings
+
+log = logging.getLogger(__name__)
+
+KIND = "moderation.carry_out"
+END_KIND = "moderation.end"
+SAFETY_SECONDS = 30.0
+"""When a case has not been carried out by the worker that opened it, another one does it after this time."""
+
+PUNISHING = frozenset({Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
+
+
+async def expect(conn: Conn, case: Case, now: datetime) -> None:
+    """Have the case carried out for certain; in the transaction that opens it."""
+    payload = {"guild": str(case.guild_id), "number": case.number}
+    key = f"{case.guild_id}:{case.number}"
+    await schedule(conn, KIND, key, now + timedelta(seconds=SAFETY_SECONDS), payload)
+    if case.sanction == Sanction.BAN and case.expires_at is not None:
+        await schedule(conn, END_KIND, key, case.expires_at, payload)
+
+
+def nonce(case: Case, purpose: str) -> str:
+    """Return 25 characters by which Discord recognises a repetition (contract section 4.5)."""
+    return hashlib.sha256(f"{purpose}:{case.guild_id}:{case.number}".encode()).hexdigest()[:25]
+
+
+class CarryOut:
+    """Carries cases out. Raises the REST client's passing errors: the scheduled work tries again."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        discord: DiscordRest,
+        authority: Authority,
+        settings: GuildSettings,
+        notices: Notices,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._discord = discord
+        self._authority = authority
+        self._settings = settings
+        self._notices = notices
+        self._clock = clock
+
+    async def case(self, case: Case, *, allowed: bool = False) -> Case:
+        """Do what the case says and return it as it is now. `allowed`: authority has just said yes to it."""
+        guild = GuildId(case.guild_id)
+        settings = await self._settings.get(guild, FEATURE, ModerationSettings)
+        sanction = Sanction(case.sanction)
+        punishing = sanction in PUNISHING and (case.expires_at is None or case.expires_at > self._clock())
+        refusal = await self._refusal(case, sanction, settings) if punishing and not allowed else None
+        problem = refusal.value if refusal else None
+        await self._delete_message(case)
+        if refusal is Refusal.UNKNOWN:
+            raise TryLater(
+                after=10
+            )  # the message is gone; whether the member may be punished is not known yet
+        told = case.notified
+        # A member who is banned or kicked can no longer be reached: tell first.
+        if refusal is None and settings.notify_members and told is None and case.target_id is not None:
+            told = await self._tell(case, settings)
+        if punishing and refusal is None:
+            problem = await self._punish(case, sanction)
+        async with transaction(self._pool) as conn:
+            if told is not None and told != case.notified:
+                await cases.set_notified(conn, guild, case.number, notified=told)
+            await cases.settle(
+                conn, guild, case.number, state="failed" if problem else "done", problem=problem
+            )
+            await cancel(conn, KIND, f"{guild}:{case.number}")
+            current = await cases.find_case(conn, guild, case.number)
+        assert current is not None
+        metrics.MODERATION_SANCTIONS.labels(sanction, current.origin, "failed" if problem else "done").inc()
+        await self._notices.log(current, settings)
+        return current
+
+    async def _refusal(self, case: Case, sanction: Sanction, settings: ModerationSettings) -> Refusal | None:
+        assert case.target_id is not None
+        by = None if case.moderator_id is None else UserId(case.moderator_id)
+        return await self._authority.check(
+            GuildId(case.guild_id),
+            UserId(case.target_id),
+            sanction,
+            by=by,
+            protection=protection_of(settings),
+        )
+
+    async def _delete_message(self, case: Case) -> None:
+        if case.message_id is None or case.channel_id is None:
+            return
+        if case.sanction not in {Sanction.DELETE, *PUNISHING} or case.origin not in {
+            "automatic",
+            "review",
+            "raid",
+        }:
+            return
+        try:
+            await self._discord.delete_message(case.channel_id, case.message_id, reason=audit_reason(case))
+        except NotFound:
+            log.debug("message was gone already", extra={"guild_id": case.guild_id, "case": case.number})
+        except Forbidden as error:
+            log.warning(
+                "cannot delete a message (E006)",
+                extra={"guild_id": case.guild_id, "case": case.number, "discord_code": error.discord_code},
+            )
+
+    async def _tell(self, case: Case, settings: ModerationSettings) -> bool:
+        try:
+            await self._notices.tell_member(case, settings)
+        except (CannotMessageUser, ContentBlocked, NotFound):
+            return False
+        except DiscordRefused as error:
+            log.info("member not told", extra={"case": case.number, "discord_code": error.discord_code})
+            return False
+        return True
+
+    async def _punish(self, case: Case, sanction: Sanction) -> str | None:
+        """Carry out; return what is wrong when Discord refuses for good."""
+        assert case.target_id is not None
+        guild, target, reason = case.guild_id, case.target_id, audit_reason(case)
+        try:
+            if sanction is Sanction.TIMEOUT:
+                await self._discord.timeout_guild_member(
+                    guild, target, until=case.expires_at, reason=reason, priority=Priority.MODERATION
+                )
+            elif sanction is Sanction.KICK:
+                await self._discord.remove_guild_member(
+                    guild, target, reason=reason, priority=Priority.MODERATION
+                )
+            else:
+                await self._discord.add_guild_ban(guild, target, reason=reason, priority=Priority.MODERATION)
+        except NotFound:
+            return Refusal.NOT_A_MEMBER.value
+        except Forbidden as error:
+            log.warning(
+                "Discord refuses a sanction (E006)",
+                extra={"case": case.number, "discord_code": error.discord_code},
+            )
+            return Refusal.WE_LACK_PERMISSION.value
+        return None
+
+
+def audit_reason(case: Case) -> str:
+    """Return the reason for Discord's own audit log: everybody with access to it reads it."""
+    who = "automatic" if case.moderator_id is None else f"by {case.moderator_id}"
+    return f"Case {case.number} ({who}): {case.reason}"

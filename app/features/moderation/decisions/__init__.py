@@ -1,0 +1,1 @@
+"""Decision records: what was judged, with what, and what came of it."""
