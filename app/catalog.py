@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from app.errors import AppError
 from app.feature import Feature, Floor, Services
-from app.features import core, forms, panels
+from app.features import core, forms, moderation, panels
 
-FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE, panels.FEATURE)
+FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE, moderation.FEATURE, panels.FEATURE)
 
 
 class ConflictingServices(AppError):
