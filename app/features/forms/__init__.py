@@ -5,13 +5,12 @@ from __future__ import annotations
 from app.feature import Feature, Floor, Services
 from app.features.forms.drafts import RedisDrafts
 from app.interactions.modals import Drafts, correct
-from app.keyring import load_keyring
 
 __all__ = ["FEATURE", "correct"]
 
 
 def _services(floor: Floor) -> Services:
-    return {Drafts: RedisDrafts(floor.redis, load_keyring(floor.settings))}
+    return {Drafts: RedisDrafts(floor.redis, floor.keyring)}
 
 
 FEATURE = Feature(name="forms", package="app.features.forms", services=_services)
