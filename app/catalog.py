@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from app.errors import AppError
 from app.feature import Feature, Floor, Services
-from app.features import core, forms, moderation, panels
+from app.features import core, forms, guilds, moderation, panels
 
-FEATURES: tuple[Feature, ...] = (core.FEATURE, forms.FEATURE, moderation.FEATURE, panels.FEATURE)
+FEATURES: tuple[Feature, ...] = (
+    core.FEATURE,
+    forms.FEATURE,
+    guilds.FEATURE,
+    moderation.FEATURE,
+    panels.FEATURE,
+)
 
 
 class ConflictingServices(AppError):
