@@ -66,6 +66,8 @@ class Gateway:
             await receive()
             await send({"type": "websocket.http.response.start", "status": 503, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
+            for _ in range(2):  # the answer, then the closed socket: uvicorn complains when we leave earlier
+                await receive()
             return
         self.counts["connections"] += 1
         await Connection(self, scope, self.counts["connections"]).run(receive, send)

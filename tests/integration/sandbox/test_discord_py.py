@@ -117,7 +117,9 @@ async def test_connects_hears_and_acts(
             member = channel.guild.get_member(seed.SAM)
             assert member is not None
             await member.timeout(discord.utils.utcnow() + timedelta(hours=1), reason="test run")
-            await wait_until(lambda: any(e.action is discord.AuditLogAction.member_update for e in client.audit))
+            await wait_until(
+                lambda: any(e.action is discord.AuditLogAction.member_update for e in client.audit)
+            )
             assert world.member(channel.guild.id, seed.SAM).timed_out_until_ms is not None
 
             world.join_member(channel.guild.id, seed.ROBIN)
@@ -229,7 +231,9 @@ async def test_trouble_reaches_the_client(
             sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.DUPLICATE, count=1, event="MESSAGE_CREATE"))
             twice = sandbox.world.post_message(general, seed.LENA, "twice")
             await wait_until(lambda: client.heard.count(twice.id) == 2)
-            sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.OUT_OF_ORDER, count=1, event="MESSAGE_CREATE"))
+            sandbox.trouble.add(
+                GatewayTrouble(kind=GatewayKind.OUT_OF_ORDER, count=1, event="MESSAGE_CREATE")
+            )
             late = sandbox.world.post_message(general, seed.LENA, "late")
             early = sandbox.world.post_message(general, seed.LENA, "early")
             await wait_until(lambda: client.heard[-2:] == [early.id, late.id])
