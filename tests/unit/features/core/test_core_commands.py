@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gettext
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from app.interactions.options import Option
 from app.interactions.payloads import Message
 from app.interactions.permissions import Level
 from app.interactions.replies import Reply
+from app.locale.catalogue import Catalogue
 from tests.fixtures.interactions import NOW, Bot, command, member, message, press, snowflake_at
 
 CORE = (ping, about, show_help, turn_page)
@@ -151,7 +153,37 @@ async def test_help_completes_names() -> None:
     assert [one["value"] for one in everything["data"]["choices"]] == ["about", "help", "ping"]
 
 
+class German(gettext.NullTranslations):
+    """Two texts in German, whatever the shipped catalogue says today."""
+
+    def gettext(self, message: str) -> str:
+        return {"Commands": "Befehle", "Check that I am there, and how fast": "Bin ich da?"}.get(
+            message, message
+        )
+
+    def pgettext(self, context: str, message: str) -> str:
+        return {("command", "ping"): "klopfen"}.get((context, message), message)
+
+
+def german() -> Catalogue:
+    catalogue = Catalogue(("en-US", "de"))
+    catalogue._loaded["de"] = German()
+    return catalogue
+
+
 async def test_help_speaks_the_persons_language() -> None:
-    answer = await Bot(*CORE).send(command("help", locale="de"))
-    english = await Bot(*CORE).send(command("help"))
-    assert answer["data"]["embeds"][0]["title"] != english["data"]["embeds"][0]["title"]
+    made = Bot(*CORE, catalogue=german())
+    answer = await made.send(command("help", locale="de"))
+    (embed,) = answer["data"]["embeds"]
+    assert embed["title"] == "Befehle"
+    assert {"name": "/klopfen", "value": "Bin ich da?"} in embed["fields"]
+    found = await made.send(command("help", {"command": "klopfen"}, locale="de"))
+    assert found["data"]["embeds"][0]["title"] == "/klopfen"
+
+
+async def test_the_servers_language_changes_texts_but_not_the_names_that_the_client_shows() -> None:
+    made = Bot(*CORE, catalogue=german())
+    answer = await made.send(command("help", locale="th", guild_locale="de"))
+    (embed,) = answer["data"]["embeds"]
+    assert embed["title"] == "Befehle"
+    assert {"name": "/ping", "value": "Bin ich da?"} in embed["fields"]
