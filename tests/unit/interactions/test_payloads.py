@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -136,7 +137,7 @@ def test_a_body_that_discord_would_not_send_is_invalid(body: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_body_raises_anything_else(body: bytes) -> None:
-    with pytest.raises(InvalidInteraction):
+    with suppress(InvalidInteraction):
         parse_interaction(body)
 
 
