@@ -244,7 +244,7 @@ async def test_work_for_a_panel_that_is_gone_is_done(stage: Stage) -> None:
 async def insist(stage: Stage, raw: dict[str, Any]) -> dict[str, Any]:
     """Send it again while the replica says that all its database connections are taken (slow machines)."""
     while True:
-        answer = await stage.send(raw)
+        answer = await stage.bot.send(raw)
         if "E010" not in (answer["data"].get("content") or ""):
             return answer
 
