@@ -317,6 +317,7 @@ async def open_gateway_client(
 ) -> AsyncIterator[GatewayClient]:
     """Yield a client for the shards of this process. Closing it does not end sessions."""
     discord.http.Route.BASE = api_base
+    discord.VoiceClient.warn_dave = False  # no voice here, hence no complaint about its missing library
     bits = discord.Intents.none()
     bits.value = intents
     client = _Client(

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.redis",
     "tests.fixtures.discord",
+    "tests.fixtures.gateway",
     "tests.fixtures.streams",
     "tests.fixtures.sandbox",
 ]
