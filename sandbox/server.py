@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from sandbox.gateway.gateway import RESUME_PATH
 from sandbox.instance import Sandbox
 from sandbox.interactions.attach import attach_interactions
 from sandbox.interactions.routes import ROUTES as INTERACTION_ROUTES
+from sandbox.page import page_routes
 from sandbox.rest.api import RestApi
 from sandbox.rest.routes import ROUTES
 from sandbox.settings import SandboxSettings
@@ -67,18 +67,11 @@ def create_app(sandbox: Sandbox, store: WorldStore | None = None) -> Starlette:
         Mount("/api", app=RestApi(sandbox, (*ROUTES, *INTERACTION_ROUTES))),
         *(WebSocketRoute(path, sandbox.gateway) for path in gateway),
         Mount("/sandbox", app=create_admin(sandbox, sandbox.interactions)),
-        *_page(sandbox),
+        *page_routes(sandbox),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.sandbox = sandbox
     return app
-
-
-def _page(sandbox: Sandbox) -> list[BaseRoute]:
-    if importlib.util.find_spec("sandbox.page") is None:
-        return []
-    routes: list[BaseRoute] = importlib.import_module("sandbox.page").page_routes(sandbox)
-    return routes
 
 
 def open_world(data_dir: Path, *, reset: bool = False) -> tuple[World, WorldStore]:

@@ -7,7 +7,14 @@ from __future__ import annotations
 from sandbox.rest.call import Call
 from sandbox.rest.errors import refused
 from sandbox.world import Channel, Guild, Member, Message, Permission, Role
-from sandbox.world.permissions import guild_permissions, highest_role, outranks, role_rank
+from sandbox.world.permissions import (
+    WHILE_TIMED_OUT,
+    guild_permissions,
+    highest_role,
+    is_timed_out,
+    outranks,
+    role_rank,
+)
 
 
 def guild_of(call: Call, *needed: Permission) -> Guild:
@@ -18,6 +25,10 @@ def guild_of(call: Call, *needed: Permission) -> Guild:
     if call.bot_id not in guild.members:
         raise refused(50001)
     granted = guild_permissions(guild, guild.members[call.bot_id])
+    if not granted & Permission.ADMINISTRATOR and is_timed_out(
+        guild.members[call.bot_id], call.world.clock()
+    ):
+        granted &= WHILE_TIMED_OUT
     if any(not granted & permission for permission in needed):
         raise refused(50013)
     return guild

@@ -135,6 +135,8 @@ def _check_sending(call: Call, channel: Channel, data: Json) -> None:
         needed.append(P.SEND_TTS_MESSAGES)
     if call.files:
         needed.append(P.ATTACH_FILES)
+    if data.get("embeds"):
+        needed.append(P.EMBED_LINKS)
     if data.get("poll"):
         needed.append(P.SEND_POLLS)
     check_channel(call, channel, *needed)

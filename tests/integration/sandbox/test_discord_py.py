@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import discord
+import httpx
 import pytest
 import yarl
 from discord.gateway import DiscordWebSocket
@@ -17,7 +18,7 @@ from discord.http import Route
 from sandbox.instance import Sandbox
 from sandbox.trouble import GatewayKind, GatewayTrouble, RestKind, RestTrouble
 from sandbox.world import seed
-from tests.fixtures.sandbox import ServeSandbox
+from tests.fixtures.sandbox import AGENT, ServeSandbox
 
 WaitUntil = Callable[..., Awaitable[Any]]
 
@@ -260,3 +261,41 @@ async def test_wrong_token_is_refused(
         with pytest.raises(discord.LoginFailure):
             await client.start("not.the.token")
         await client.close()
+
+
+async def test_discord_py_keeps_to_the_limits_it_is_told(
+    serve_sandbox: ServeSandbox, point_at: Callable[[Sandbox], None]
+) -> None:
+    """Twelve deletions at five a second: its HTTP client waits by the headers and is never refused."""
+    async with serve_sandbox() as sandbox:
+        point_at(sandbox)
+        general = channel_id(sandbox)
+        ids = [sandbox.world.post_message(general, seed.SAM, str(n)).id for n in range(12)]
+        client = discord.Client(intents=discord.Intents.none())
+        async with client:
+            await client.login(sandbox.world.application.token)
+            await asyncio.gather(*(client.http.delete_message(general, message_id) for message_id in ids))
+        statuses = [c.status for c in sandbox.rest_log.calls if c.method == "DELETE"]
+        assert statuses == [204] * 12
+
+
+async def test_a_plain_http_client_gets_along_with_429s(serve_sandbox: ServeSandbox) -> None:
+    async with serve_sandbox() as sandbox:
+        general = channel_id(sandbox)
+        ids = [sandbox.world.post_message(general, seed.SAM, str(n)).id for n in range(8)]
+        headers = {"Authorization": f"Bot {sandbox.world.application.token}", "User-Agent": AGENT}
+        refusals = 0
+        async with httpx.AsyncClient(
+            base_url=f"{sandbox.settings.http_url}/api/v10", headers=headers
+        ) as http:
+            for message_id in ids:
+                while True:
+                    answer = await http.delete(f"/channels/{general}/messages/{message_id}")
+                    if answer.status_code != 429:
+                        break
+                    refusals += 1
+                    assert float(answer.headers["X-RateLimit-Reset-After"]) <= 1.0
+                    await asyncio.sleep(answer.json()["retry_after"])
+                assert answer.status_code == 204
+        assert refusals >= 1
+        assert not {m.id for m in sandbox.world.history(general)} & set(ids)
