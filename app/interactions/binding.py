@@ -10,8 +10,9 @@ from app.errors import UserError
 from app.interactions.declarations import Command
 from app.interactions.errors import InvalidInteraction
 from app.interactions.handlers import Handler, HandlerFunction
+from app.interactions.interaction import Interaction
 from app.interactions.options import OptionSpec
-from app.interactions.payloads import CommandType, Interaction, Member, Resolved, snowflake
+from app.interactions.payloads import CommandType, Member, Resolved, snowflake
 from app.locale.text import t
 from app.services import Services
 from app.services import bind as services_of

@@ -8,15 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import UserError
-from app.interactions.payloads import (
-    Channel,
-    Interaction,
-    Member,
-    Message,
-    Resolved,
-    User,
-    snowflake,
-)
+from app.interactions.interaction import Interaction
+from app.interactions.payloads import Channel, Member, Message, Resolved, User, snowflake
 from app.locale.text import t
 from app.snowflake import ChannelId, GuildId
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from app.interactions.payloads import Interaction
+from app.interactions.interaction import Interaction
 from app.interactions.replies import MessageFlag
 from app.interactions.responses import DisabledComponents
 

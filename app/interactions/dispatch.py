@@ -33,11 +33,12 @@ from app.interactions.declarations import Command, Component
 from app.interactions.discovery import Declarations
 from app.interactions.errors import InvalidInteraction
 from app.interactions.failures import Failures
+from app.interactions.interaction import Interaction
 from app.interactions.late import LateCall, late_calls
 from app.interactions.modal_schema import InvalidForm
 from app.interactions.modals import Corrections, Drafts, ModalComponent, Modals, filled
 from app.interactions.options import OptionSpec
-from app.interactions.payloads import CommandType, Interaction, InteractionType
+from app.interactions.payloads import CommandType, InteractionType
 from app.interactions.permissions import (
     Flags,
     GuildRoles,

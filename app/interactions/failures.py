@@ -14,7 +14,8 @@ from app.errors import (
     RateLimited,
     UserError,
 )
-from app.interactions.payloads import Interaction, InteractionType
+from app.interactions.interaction import Interaction
+from app.interactions.payloads import InteractionType
 from app.interactions.replies import Reply
 from app.interactions.responses import Audience, Renderer, Response
 from app.interactions.routing import Route

@@ -39,9 +39,9 @@ from app.interactions.declarations import Component, Cooldown, Defer, Guard
 from app.interactions.declare import button
 from app.interactions.errors import DeclarationError
 from app.interactions.handlers import HandlerFunction, read_handler
+from app.interactions.interaction import Interaction
 from app.interactions.modal_fields import Entry
 from app.interactions.modal_schema import Entries, Form, InvalidForm, Modal, read_entries, validate
-from app.interactions.payloads import Interaction
 from app.interactions.permissions import Requirement
 from app.interactions.replies import MessageFlag, Reply
 from app.locale.text import Text, t

@@ -16,8 +16,9 @@ import orjson
 from app.interactions import limits
 from app.interactions.declarations import Defer
 from app.interactions.errors import PayloadError
+from app.interactions.interaction import Interaction
 from app.interactions.messages import MAX_CONTENT, message_body
-from app.interactions.payloads import Interaction, InteractionType
+from app.interactions.payloads import InteractionType
 from app.interactions.rendering import Rendering
 from app.interactions.replies import NOBODY, JobCall, MessageFlag, Reply, ResponseType
 from app.snowflake import GuildId, UserId

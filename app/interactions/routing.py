@@ -11,8 +11,9 @@ from app.interactions.binding import option_list
 from app.interactions.custom_id import CustomIdError, CustomIds, Foreign, Forged, Sealed
 from app.interactions.declarations import Command, Component, Cooldown, Defer, Guard
 from app.interactions.discovery import Declarations
+from app.interactions.interaction import Interaction
 from app.interactions.options import OptionType
-from app.interactions.payloads import Interaction, InteractionType
+from app.interactions.payloads import InteractionType
 from app.locale.text import t
 
 _NO_GUARD = Guard()

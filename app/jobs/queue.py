@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from app.errors import UserError
 from app.interactions.declarations import Defer
-from app.interactions.payloads import Interaction
+from app.interactions.interaction import Interaction
 from app.interactions.replies import JobCall
 from app.interactions.responses import Audience
 from app.jobs.sealing import Sealer

@@ -14,7 +14,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.interactions.payloads import Interaction, InteractionType
+from app.interactions.interaction import Interaction
+from app.interactions.payloads import InteractionType
 from app.interactions.responses import Response
 from app.interactions.routing import Route
 from app.web.asgi import Send

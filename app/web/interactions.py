@@ -20,7 +20,8 @@ from app.admission.limits import Charge, InteractionLimits, Limit, charge
 from app.errors import UserError
 from app.interactions.dispatch import Dispatcher
 from app.interactions.errors import BadSignature, InvalidInteraction
-from app.interactions.payloads import Interaction, InteractionType, parse_interaction
+from app.interactions.interaction import Interaction, parse_interaction
+from app.interactions.payloads import InteractionType
 from app.interactions.replies import Reply
 from app.interactions.responses import PONG, Response
 from app.interactions.routing import Route

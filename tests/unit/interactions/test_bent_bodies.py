@@ -12,12 +12,14 @@ from app.features.core.commands.about import about
 from app.features.core.commands.help import show_help, turn_page
 from app.features.core.commands.ping import ping
 from app.interactions.errors import InvalidInteraction
-from app.interactions.payloads import parse_interaction
+from app.interactions.interaction import parse_interaction
 from tests.bench.signature_fuzz import Mutations
 from tests.fixtures.interactions import Bot
 
 
-async def test_a_bent_body_is_answered_or_invalid_and_never_a_fault_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bent_body_is_answered_or_invalid_and_never_a_fault_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     mutations, bot = Mutations(seed=7), Bot(ping, about, show_help, turn_page)
     answered = 0
     for _ in range(1500):

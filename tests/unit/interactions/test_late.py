@@ -10,8 +10,8 @@ from app.interactions.context import Call, Click
 from app.interactions.custom_id import Bound
 from app.interactions.declarations import Defer
 from app.interactions.declare import button, slash
+from app.interactions.interaction import Interaction
 from app.interactions.late import LateCall
-from app.interactions.payloads import Interaction
 from app.interactions.replies import JobCall, Reply
 from app.interactions.responses import Response
 from tests.fixtures.interactions import Bot, command, message, parsed, press

@@ -16,10 +16,10 @@ from app.interactions.custom_id import Bound, CustomIds
 from app.interactions.discovery import Declarations
 from app.interactions.dispatch import Dispatcher
 from app.interactions.errors import DeclarationError
+from app.interactions.interaction import parse_interaction
 from app.interactions.modal_fields import TextField
 from app.interactions.modal_schema import Form
 from app.interactions.modals import Drafts, correct, modal
-from app.interactions.payloads import parse_interaction
 from app.interactions.permissions import NoGuildRoles
 from app.interactions.replies import Reply
 from app.keyring import Keyring

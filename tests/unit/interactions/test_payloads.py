@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.interactions.errors import InvalidInteraction
-from app.interactions.payloads import (
-    InteractionContext,
-    InteractionType,
-    Member,
-    User,
-    parse_interaction,
-    snowflake,
-)
+from app.interactions.interaction import parse_interaction
+from app.interactions.payloads import InteractionContext, InteractionType, Member, User, snowflake
 from app.interactions.permissions import Permission
 from tests.fixtures.interactions import (
     APPLICATION,

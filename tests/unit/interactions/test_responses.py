@@ -14,8 +14,8 @@ from app.interactions.declarations import Defer
 from app.interactions.declare import button
 from app.interactions.embeds import Embed
 from app.interactions.errors import PayloadError
+from app.interactions.interaction import Interaction
 from app.interactions.layout import Container, Section, Separator, TextDisplay, Thumbnail
-from app.interactions.payloads import Interaction
 from app.interactions.replies import Choice, JobCall, Mentions, Reply
 from app.interactions.responses import Response
 from app.locale.text import t
