@@ -33,6 +33,8 @@ MAX_CHOICE_NAME = 100
 PONG = b'{"type":1}'
 
 _MESSAGE_OR_MODAL = frozenset({ResponseType.MESSAGE, ResponseType.MODAL})
+_MESSAGE, _UPDATE = int(ResponseType.MESSAGE), int(ResponseType.UPDATE)
+_AUTOCOMPLETE = InteractionType.APPLICATION_COMMAND_AUTOCOMPLETE
 _CHANGES = frozenset({ResponseType.UPDATE, ResponseType.DEFERRED_UPDATE})
 _ALLOWED: Mapping[InteractionType, frozenset[ResponseType]] = {
     InteractionType.PING: frozenset({ResponseType.PONG}),
@@ -108,21 +110,22 @@ class Renderer:
             if defer is None:
                 raise PayloadError(f"a {interaction.type.name} cannot be deferred")
             return dataclasses.replace(self.waiting(defer), deferral=reply.job)
+        if reply.type is ResponseType.MESSAGE and interaction.type is not _AUTOCOMPLETE:  # the common case
+            return self.message(reply, audience)
         if reply.type not in _ALLOWED[interaction.type]:
             raise PayloadError(f"a {interaction.type.name} cannot be answered with {reply.type.name}")
         if reply.type in _CHANGES and interaction.raw.get("message") is None:
             raise PayloadError(f"{reply.type.name} needs the message of a component, and there is none")
         data = self.data(reply, audience)
-        payload: dict[str, Any] = (
-            {"type": int(reply.type)} if data is None else {"type": int(reply.type), "data": data}
-        )
+        payload = {"type": int(reply.type)} if data is None else {"type": int(reply.type), "data": data}
         return Response(orjson.dumps(payload), reply.ephemeral)
 
     def message(self, reply: Reply, audience: Audience) -> Response:
-        """Render a message that answers whatever interaction allows one."""
-        return Response(
-            orjson.dumps({"type": int(reply.type), "data": self.data(reply, audience)}), reply.ephemeral
-        )
+        """Render a message, or an update of one, whatever interaction it is for."""
+        update = reply.type is ResponseType.UPDATE
+        data = self._body(reply, audience, update=True) if update else self._message(reply, audience)
+        payload = {"type": _UPDATE if update else _MESSAGE, "data": data}
+        return Response(orjson.dumps(payload), reply.ephemeral)
 
     @staticmethod
     def waiting(defer: Defer) -> Response:
