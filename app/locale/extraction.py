@@ -2,6 +2,7 @@
 
 A text is the literal first argument of `t`, `UserError` or a UserError's subclass, or the two first of `tn`.
 Commands declare theirs as plain strings, which `app.interactions.registration.messages` lists.
+A template at the top of a module may have placeholders without values: `Text.filled` gives them.
 """
 
 from __future__ import annotations
@@ -89,6 +90,15 @@ def _subclasses(trees: Iterable[ast.Module]) -> frozenset[str]:
 class _Visitor(ast.NodeVisitor):
     def __init__(self, path: str, errors: frozenset[str], extraction: Extraction) -> None:
         self._path, self._errors, self._extraction = path, errors, extraction
+        self._functions = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self._functions += 1
+        self.generic_visit(node)
+        self._functions -= 1
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
@@ -122,7 +132,8 @@ class _Visitor(ast.NodeVisitor):
             self._complain(node, str(error))
             return
         given = {keyword.arg for keyword in node.keywords} | ({"count"} if plural is not None else set())
-        if None not in given and (missing := wanted - given):
+        template = not self._functions and not node.keywords  # filled in later, with Text.filled
+        if not template and None not in given and (missing := wanted - given):
             self._complain(node, f"no value for {', '.join(sorted(missing))}")
         self._extraction.found.append(Found(self._path, node.lineno, message, plural))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -19,6 +19,10 @@ class Text:
     plural: str | None = None
     count: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+
+    def filled(self, **params: Any) -> Text:
+        """Return the same text with these values: for templates that stand at the top of a module."""
+        return replace(self, params={**self.params, **params})
 
     def __str__(self) -> str:
         """Return the untranslated English text: for logs and tests, not for Discord."""

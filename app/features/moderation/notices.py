@@ -65,7 +65,7 @@ class Notices:
         if told is None or case.target_id is None:
             return
         name, locale = await self._guild(case)
-        lines = [self._render(t(told.message, guild=f"**{name}**"), locale)]
+        lines = [self._render(told.filled(guild=f"**{name}**"), locale)]
         if case.reason:
             lines.append(self._render(t("Reason: {reason}", reason=case.reason), locale))
         if case.expires_at is not None:
