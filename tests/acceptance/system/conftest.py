@@ -1,0 +1,128 @@
+"""The whole system, as `make run` starts it, on free ports and a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+START_SECONDS = 90
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+@dataclass
+class System:
+    """A running system and how to act in it."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    page: str
+    environment: dict[str, str]
+    output: Path
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+
+    def admin(self, method: str, path: str, **json_body: Any) -> Any:
+        """Call the sandbox's admin API; a refusal fails the test."""
+        answer = self.http.request(method, f"{self.page}/sandbox{path}", json=json_body or None)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+    def database(self) -> psycopg.Connection:
+        """A connection to the system's database."""
+        state = json.loads((self.data / "embedded/state.json").read_text())
+        return psycopg.connect(state["database_url"], autocommit=True)
+
+    def redis_url(self) -> str:
+        """The system's Redis."""
+        return str(json.loads((self.data / "embedded/state.json").read_text())["redis_url"])
+
+    def children(self) -> dict[str, int]:
+        """Processes of the supervisor by what they run."""
+        found = {}
+        for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
+            command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            found[" ".join(part for part in command[2:4] if part)] = int(pid)
+        return found
+
+    def gatehouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a subcommand with the environment of this system."""
+        return subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+def start_system(folder: Path) -> System:
+    page, web, first, manager, worker = free_ports(5)
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("DISCORD_", "DATABASE_", "REDIS_"))},
+        "DATA_DIR": str(folder / "data"),
+        "SANDBOX_PORT": str(page),
+        "PORT": str(web),
+        "HEALTH_PORT": str(first),
+        "MANAGER_HEALTH_PORT": str(manager),
+        "WORKER_HEALTH_PORT": str(worker),
+    }
+    output = folder / "output.txt"
+    with output.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "sandbox", "up"],
+            env=environment,
+            stdout=out,
+            stderr=out,
+            text=True,
+            cwd=folder,
+        )
+    system = System(process, folder / "data", f"http://127.0.0.1:{page}", environment, output)
+    deadline = time.monotonic() + START_SECONDS
+    while "Gatehouse is running" not in output.read_text():
+        assert process.poll() is None, output.read_text()[-3000:]
+        assert time.monotonic() < deadline, output.read_text()[-3000:]
+        time.sleep(0.1)
+    credentials = system.admin("GET", "/credentials")
+    environment |= {name: str(value) for name, value in credentials.items()}
+    return system
+
+
+def stop_system(system: System) -> int:
+    system.http.close()
+    if system.process.poll() is None:
+        system.process.send_signal(signal.SIGINT)
+    try:
+        return system.process.wait(30)
+    except subprocess.TimeoutExpired:
+        system.process.kill()
+        raise
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One running system for the tests of a module."""
+    started = start_system(tmp_path_factory.mktemp("system"))
+    yield started
+    stop_system(started)
