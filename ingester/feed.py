@@ -145,6 +145,7 @@ class Feed:
         self._parts_bytes = 0
         self._part_sequences: list[int] = []
         self._before = 0
+        self._before_shadow = 0
         self._under_way: deque[Batch] = deque()
         self._submit = submit
         self._schedule = schedule
@@ -168,7 +169,7 @@ class Feed:
         if session != self.session or sequence < self.sequence:
             self.cut()
             self.session = session
-            self._before = sequence
+            self._before = self._before_shadow = sequence
         self.sequence = sequence
         self._deaf = False
         self.flush(touch=True)
@@ -223,19 +224,20 @@ class Feed:
         self.shadow = False
         self._schedule(self)
 
-    def _trim_shadow(self) -> None:
-        """Forget what the set in charge has certainly published, and never hold too much."""
+    def _trim_shadow(self) -> int:
+        """Forget what the set in charge has certainly published, never hold too much; return the sequence before."""
         limit = time.time() - SHADOW_SECONDS
         count = max(0, len(self._parts) - SHADOW_EVENTS)
         while count < len(self._parts) and received_at(self._parts[count]) < limit:
             count += 1
         if count:
             size = sum(map(len, self._parts[:count]))
-            self._before = self._part_sequences[count - 1]
+            self._before_shadow = self._part_sequences[count - 1]
             del self._parts[:count], self._part_sequences[:count]
             self._parts_bytes -= size
             self.bytes -= size
             self.events -= count
+        return max(self._before, self._before_shadow)
 
     @property
     def pending(self) -> int:
@@ -253,9 +255,10 @@ class Feed:
         if self.stopped or self.blocked:
             return
         if self.shadow:
-            self._trim_shadow()
+            passed = self._trim_shadow()
             if touch and len(self._under_way) < MAX_BATCHES_UNDER_WAY:
-                self._send(self._batch(b"", 0, self._before))
+                # Stored is only what is forgotten here: the rest may still have to be published.
+                self._send(self._batch(b"", 0, passed))
             return
         while len(self._under_way) < MAX_BATCHES_UNDER_WAY and self._parts:
             self._send(self._next_batch())

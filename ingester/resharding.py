@@ -47,11 +47,12 @@ class Part:
 
 
 def part_of(
-    total: int, plan: Mapping[str, str], now: int, *, running: Collection[int], all_ready: bool
+    total: int, plan: Mapping[str, str], now: int, *, running: Collection[int], all_ready: bool, led: bool
 ) -> Part:
     """Work out the part of an instance with `total` shards.
 
-    `running`: totals of the other live instances. `all_ready`: every shard of our set has a session.
+    `running`: totals of the other live instances. `all_ready`: every shard of our set has a session. `led`: our
+    set was in charge while this instance ran.
     """
     active = int(plan.get("total") or 0)
     coming = int(plan.get("next") or 0)
@@ -60,7 +61,7 @@ def part_of(
             return Part(step=Step.FORGET)
         switched = int(plan.get("switched_at") or 0)
         return Part(overlap=bool(coming) or (switched > 0 and now - switched < TOLD_APART_MS))
-    if int(plan.get("prev") or 0) == total and active in running:
+    if led and int(plan.get("prev") or 0) == total and active in running:
         ended = now - int(plan.get("switched_at") or 0) > TAIL_MS
         return Part(overlap=True, superseded=ended)
     if active not in running:

@@ -54,8 +54,7 @@ class Supervisor:
         self._fleet: Fleet
         self._roll = Roll()
         self._handing_over: set[int] = set()
-        self._seen_orphans: dict[int, float] = {}
-        self._ready = False
+        self._led = False
 
     def request_stop(self) -> None:
         """Drain and end; for signals."""
@@ -198,7 +197,9 @@ class Supervisor:
             roll.now,
             running={card.total for card in others},
             all_ready=all(row.live and row.state == "ready" for row in roll.leases),
+            led=self._led,
         )
+        self._led = self._led or roll.plan.get("total") == str(total)
         if part.refused:
             raise InvalidShardPlan(
                 f"{roll.plan['total']} shards are running and this instance is set to {total}; "

@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.fixtures.redis",
     "tests.fixtures.discord",
     "tests.fixtures.gateway",
+    "tests.fixtures.ingester",
     "tests.fixtures.streams",
     "tests.fixtures.sandbox",
 ]
