@@ -13,7 +13,7 @@ import structlog
 
 from sandbox.server import create_app, create_sandbox, listen, open_world, uvicorn_server
 from sandbox.settings import SandboxSettings
-from sandbox.world.store import IncompatibleWorld
+from sandbox.world.store import IncompatibleWorld, WorldInUse
 
 DEFAULTS = SandboxSettings()
 
@@ -101,7 +101,7 @@ def main(*, host: str, port: int, data_dir: Path, reset: bool, **options: Any) -
     settings = SandboxSettings(host=host, port=listener.getsockname()[1], data_dir=data_dir, **options)
     try:
         world, store = open_world(data_dir, reset=reset)
-    except (IncompatibleWorld, OSError) as error:
+    except (IncompatibleWorld, WorldInUse, OSError) as error:
         click.echo(f"sandbox: {error}", err=True)
         sys.exit(2)
     click.echo(f"sandbox: {settings.http_url} (admin API: {settings.http_url}/sandbox/docs)")

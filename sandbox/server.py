@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -75,12 +74,11 @@ def create_app(sandbox: Sandbox, store: WorldStore | None = None) -> Starlette:
 
 
 def open_world(data_dir: Path, *, reset: bool = False) -> tuple[World, WorldStore]:
-    """Return the folder's world, a new seeded one for an empty folder or with `reset`. Raises
-    IncompatibleWorld.
+    """Return the folder's world, a new seeded one for an empty folder or with `reset`.
+
+    Raises IncompatibleWorld and WorldInUse.
     """
-    if reset:
-        shutil.rmtree(data_dir, ignore_errors=True)
-    store = WorldStore(data_dir / WORLD_FILE)
+    store = WorldStore(data_dir / WORLD_FILE, reset=reset)
     world = store.load()
     if world is None:
         world = seeded_world()

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
@@ -18,6 +19,7 @@ from sandbox.rest.errors import invalid_form, refused
 MAX_BODY = 25 * 1024 * 1024
 MAX_FILE = 10 * 1024 * 1024
 MAX_FILES = 10
+MOST_PARTS = 100
 _PART = re.compile(r"files?\[(\d+)\]")
 _ACCEPTED = "{'application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'}"
 
@@ -52,22 +54,21 @@ def _json(raw: bytes | str) -> Any:
 
 
 async def _multipart(request: Request) -> tuple[Any, list[Upload]]:
-    try:
-        form = await request.form(max_files=MAX_FILES + 1, max_fields=100, max_part_size=MAX_FILE)
-    except MultiPartException as error:
-        raise invalid_form(code="CONTENT_TYPE_INVALID", message=error.message) from None
     body: Any = None
     loose: dict[str, str] = {}
     files: dict[int, Upload] = {}
-    for name, part in form.multi_items():
-        if isinstance(part, UploadFile):
-            match = _PART.fullmatch(name)
-            files[int(match.group(1)) if match else len(files)] = await _upload(part)
-        elif name == "payload_json":
-            body = _json(part)
-        else:
-            loose[name] = part
-    await form.close()
+    try:
+        async with request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS, max_part_size=MAX_FILE) as form:
+            for name, part in form.multi_items():
+                if isinstance(part, UploadFile):
+                    match = _PART.fullmatch(name)
+                    files[int(match.group(1)) if match else len(files)] = await _upload(part)
+                elif name == "payload_json":
+                    body = _json(part)
+                else:
+                    loose[name] = part
+    except (HTTPException, MultiPartException) as error:  # the former inside a Starlette application
+        raise invalid_form(code="CONTENT_TYPE_INVALID", message=str(error)) from None
     if len(files) > MAX_FILES:
         raise refused(30015)
     return (body if body is not None or not loose else loose), [files[index] for index in sorted(files)]

@@ -57,15 +57,31 @@ class IncompatibleWorld(Exception):
     """The folder holds a world of another version; `--reset` starts a new one."""
 
 
+class WorldInUse(Exception):
+    """Another sandbox has the folder open."""
+
+
 class WorldStore:
     """The SQLite file of one data folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reset: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection = sqlite3.connect(path, timeout=0.5, check_same_thread=False, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            raise WorldInUse(
+                f"{path} cannot be opened ({error}); does another sandbox use this folder?"
+            ) from error
+        if reset:
+            self._connection.execute("DROP TABLE IF EXISTS documents")
+            self._connection.execute("PRAGMA user_version = 0")
         found = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if found not in {0, SCHEMA_VERSION}:
             self._connection.close()

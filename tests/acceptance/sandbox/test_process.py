@@ -64,6 +64,36 @@ def test_restart_keeps_the_world_and_sigterm_is_an_ordinary_end(tmp_path: Path) 
         assert again.json()["content"] == "remember me"
 
 
+def test_a_killed_sandbox_keeps_what_was_saved(tmp_path: Path) -> None:
+    with running(tmp_path) as (process, url):
+        token = httpx.get(f"{url}/sandbox/credentials").json()["DISCORD_TOKEN"]
+        with client(url, token) as discord:
+            guild = discord.get("/users/@me/guilds").json()[0]["id"]
+            body = {"name": "kept-after-a-kill", "type": 0}
+            assert discord.post(f"/guilds/{guild}/channels", json=body).status_code == 201
+        deadline = time.monotonic() + 60
+        while not any(b"kept-after-a-kill" in file.read_bytes() for file in tmp_path.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+    with running(tmp_path) as (_, url), client(url, token) as discord:
+        names = [c["name"] for c in discord.get(f"/guilds/{guild}/channels").json()]
+        assert "kept-after-a-kill" in names
+
+
+def test_a_folder_serves_one_sandbox(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("not the sandbox's")
+    with running(tmp_path):
+        command = [sys.executable, "-m", "sandbox", "--port", "0", "--data-dir", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 2
+        assert "does another sandbox use this folder?" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    with running(tmp_path, "--reset"):
+        assert (tmp_path / "note.txt").exists()
+
+
 def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
