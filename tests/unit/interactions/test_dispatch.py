@@ -1,19 +1,13 @@
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
 
-from app.errors import DatabaseUnavailable, MissingPermissions, UserError
-from app.interactions.components import Button
-from app.interactions.context import Autocomplete, Call, Click
-from app.interactions.custom_id import Bound, CustomIds
+from app.interactions.context import Autocomplete, Call
 from app.interactions.declare import (
-    Defer,
     autocomplete,
-    button,
     group,
     message_command,
     slash,
@@ -31,27 +25,18 @@ from app.interactions.payloads import (
     Role,
     User,
 )
-from app.interactions.permissions import Level, Permission, RoleGrant
-from app.interactions.replies import Choice, JobCall, Reply
-from app.keyring import Keyring
+from app.interactions.permissions import Level, Permission
+from app.interactions.replies import Choice, Reply
 from app.locale.text import t
-from app.snowflake import GuildId, RoleId, UserId
 from tests.fixtures.interactions import (
     APPLICATION,
-    GUILD,
-    NOW,
-    USER,
     Bot,
     command,
-    member,
     message,
     parsed,
     payload,
-    press,
     user,
 )
-
-EPHEMERAL = 64
 
 
 class Greeting:
@@ -150,62 +135,11 @@ async def travel(
     return Reply.private(city)
 
 
-@slash("break", "Fail in some way")
-async def fail(call: Call, how: Annotated[str, Option("How")]) -> Reply:
-    match how:
-        case "user":
-            raise UserError(t("{name} is not here.", name="Kim"))
-        case "guild":
-            return Reply.private(str(call.guild))
-        case "database":
-            raise DatabaseUnavailable("secret host name")
-        case "discord":
-            raise MissingPermissions
-        case "long":
-            return Reply.private("x" * 2001)
-        case "update":
-            return Reply.update("x")
-        case _:
-            raise RuntimeError("secret text of a person")
-
-
-@slash("export", "A long job", defer=Defer.PUBLIC)
-async def export(call: Call) -> Reply:
-    return Reply.defer(JobCall("export", {"user": call.user.id}))
-
-
-@slash("grant", "Only DJs", permission=RoleGrant("dj"), flag="music")
-async def grant(call: Call) -> Reply:
-    return Reply.private("music")
-
-
-@button("case.undo", bound=Bound.USER, ttl=timedelta(hours=1))
-async def undo(click: Click, case: int) -> Reply:
-    return Reply.update(f"case {case} undone by {click.user.id}")
-
-
-@button("once", single_use=True)
-async def once(click: Click) -> Reply:
-    return Reply.private("used")
-
-
-@button("case.review", bound=Bound.MODERATORS)
-async def review(click: Click) -> Reply:
-    return Reply.nothing()
-
-
-@button("pick")
-async def pick(click: Click) -> Reply:
-    return Reply.private(" ".join(click.values))
-
-
-COMMANDS = (greet, paint, point, add, show, record, avatar, report, travel, fail, export, grant)
-COMPONENTS = (undo, once, review, pick)
+COMMANDS = (greet, paint, point, add, show, record, avatar, report, travel)
 
 
 def bot(**options: Any) -> Bot:
-    services = {Greeting: Greeting("Hello")}
-    return Bot(*COMMANDS, *COMPONENTS, services=services, **options)
+    return Bot(*COMMANDS, services={Greeting: Greeting("Hello")}, **options)
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -297,17 +231,6 @@ async def test_ids_are_resolved(options: dict[str, str], says: str) -> None:
     assert text(await bot().send(command("point", options, resolved=RESOLVED))) == says
 
 
-async def test_sub_commands_are_found_and_guarded() -> None:
-    admin, moderator = member(permissions=1 << 5), member(permissions=1 << 28)
-    assert text(await bot().send(command("role add", {"which": "x"}, by=admin))) == "role add: x"
-    assert text(await bot().send(command("role menu show", by=moderator))) == "role menu show"
-    refused = await bot().send(command("role add", {"which": "x"}, by=moderator))
-    assert text(refused) == "Only admins of this server can do this."
-    assert refused["data"]["flags"] == EPHEMERAL
-    refused = await bot().send(command("role menu show", by=member()))
-    assert text(refused) == "You lack a permission that this needs."
-
-
 @pytest.mark.parametrize("path", ["gone", "role", "role gone", "role menu", "role menu gone"])
 async def test_a_command_of_another_release_gets_a_friendly_answer(path: str) -> None:
     assert "I do not know this command" in text(await bot().send(command(path)))
@@ -356,237 +279,9 @@ async def test_autocomplete_that_fails_or_is_unknown_offers_nothing() -> None:
         assert await bot().send(raw) == {"type": 8, "data": {"choices": []}}
 
 
-class Roles:
-    def __init__(self, granted: dict[str, set[int]], owner: int = 0) -> None:
-        self._granted, self._owner = granted, owner
-
-    async def granted(self, guild: GuildId, grant: str) -> frozenset[RoleId]:
-        assert guild == GUILD
-        return frozenset(RoleId(role) for role in self._granted.get(grant, ()))
-
-    async def owner(self, guild: GuildId) -> UserId | None:
-        return UserId(self._owner)
-
-
-class Flags:
-    def __init__(self, on: bool) -> None:
-        self._on = on
-
-    async def enabled(self, guild: GuildId | None, flag: str) -> bool:
-        assert flag == "music"
-        return self._on
-
-
-async def test_roles_that_the_guild_granted_open_a_command() -> None:
-    roles = Roles({"dj": {7}, "admin": {8}, "moderator": {9}}, owner=42)
-
-    async def run(path: str, by: dict[str, Any]) -> str:
-        options = {"which": "x"} if path == "role add" else None
-        return text(await bot(roles=roles).send(command(path, options, by=by)))
-
-    assert await run("grant", member(roles=(7,))) == "music"
-    assert await run("grant", member(roles=(8,))) == "music"
-    assert await run("grant", member(42)) == "music"
-    assert "the right role" in await run("grant", member(roles=(9,)))
-    assert await run("role add", member(roles=(8,))) == "role add: x"
-    assert "Only admins" in await run("role add", member(roles=(7, 9)))
-
-
-async def test_a_feature_that_is_off_says_so() -> None:
-    raw = command("grant", by=member(permissions=8))
-    assert text(await bot(flags=Flags(on=True)).send(raw)) == "music"
-    assert text(await bot(flags=Flags(on=False)).send(raw)) == "This feature is switched off in this server."
-
-
-async def test_a_guarded_command_in_a_direct_message_is_refused() -> None:
-    assert text(await bot().send(command("grant", guild=None))) == "This only works in a server."
-    assert (
-        text(await bot().send(command("break", {"how": "guild"}, guild=None)))
-        == "This only works in a server."
-    )
-
-
-async def test_a_user_error_is_shown_and_not_logged(
-    assert_discord_valid: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = await bot().send(command("break", {"how": "user"}))
-    assert text(answer) == "Kim is not here."
-    assert answer["data"]["flags"] == EPHEMERAL
-    assert caplog.records == []
-    assert_discord_valid("create_interaction_response", answer)
-
-
-@pytest.mark.parametrize(
-    ("how", "says"),
-    [
-        ("crash", "Something went wrong"),
-        ("database", "E004"),
-        ("discord", "E006"),
-        ("long", "went wrong"),
-        ("update", "went wrong"),
-    ],
-)
-async def test_a_fault_of_ours_gets_an_incident_id_that_is_in_the_log(
-    how: str, says: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    answer = await bot().send(command("break", {"how": how}))
-    (entry,) = caplog.records
-    assert entry.levelname == "ERROR"
-    assert vars(entry)["route"] == "break"
-    assert f"`{vars(entry)['incident']}`" in text(answer)
-    assert says in text(answer)
-    assert "secret" not in text(answer)
-    assert answer["data"]["flags"] == EPHEMERAL
-
-
-async def test_a_long_job_is_handed_to_the_edge_and_deferred() -> None:
-    response = await bot().respond(command("export"))
-    assert response.body == b'{"type":5}'
-    assert response.deferral == JobCall("export", {"user": USER})
-    assert not response.ephemeral
-
-
 def test_routes_tell_the_limits_what_they_need() -> None:
     dispatcher = bot().dispatcher
     route = dispatcher.route(parsed(command("role menu show")))
     assert (route.kind, route.name) == (InteractionType.APPLICATION_COMMAND, "role menu show")
     assert route.counted
     assert dispatcher.route(parsed(command("what-people-typed"))).name == "unknown"
-
-
-class Pressing:
-    """Makes buttons' ids as a rendered reply would."""
-
-    def __init__(self, made: Bot) -> None:
-        self.bot = made
-
-    def id(self, component: Any, *, guild: int | None = GUILD, owner: int = USER, **arguments: Any) -> str:
-        place = None if guild is None else GuildId(guild)
-        return self.bot.custom_ids.sign(component.to(**arguments), guild=place, user=UserId(owner))
-
-
-@pytest.fixture
-def pressing() -> Pressing:
-    return Pressing(bot())
-
-
-async def test_a_button_carries_its_arguments(pressing: Pressing, assert_discord_valid: Any) -> None:
-    answer = await pressing.bot.send(press(pressing.id(undo, case=7)))
-    assert answer["type"] == 7
-    assert text(answer) == f"case 7 undone by {USER}"
-    assert answer["data"]["components"] == [], "an update replaces the whole message"
-    assert_discord_valid("create_interaction_response", answer)
-
-
-async def test_a_select_gives_its_values(pressing: Pressing) -> None:
-    assert text(await pressing.bot.send(press(pressing.id(pick), values=["a", "b"]))) == "a b"
-
-
-async def test_another_person_is_refused_and_the_button_stays(pressing: Pressing) -> None:
-    raw = press(pressing.id(undo, case=7), by=member(5))
-    response = await pressing.bot.respond(raw)
-    assert response.ephemeral
-    assert b"is for <@" in response.body
-    assert response.disable is None
-
-
-async def test_an_expired_button_says_so_and_is_disabled(pressing: Pressing) -> None:
-    custom_id, other = pressing.id(undo, case=7), pressing.id(pick)
-    row = {
-        "type": 1,
-        "components": [{"type": 2, "style": 2, "label": "x", "custom_id": i} for i in (custom_id, other)],
-    }
-    pressing.bot.now += timedelta(hours=2)
-    response = await pressing.bot.respond(press(custom_id, on=message([row])))
-    assert response.ephemeral
-    assert b"expired" in response.body
-    assert response.disable is not None
-    assert [part.get("disabled", False) for part in response.disable.components[0]["components"]] == [
-        True,
-        False,
-    ]
-    assert response.disable.channel_id
-    assert response.disable.message_id
-
-
-@pytest.mark.parametrize("custom_id", ["", "x", "vote:yes", "1" + "A" * 99, "é" * 20, "1aa" + "=" * 40])
-async def test_an_id_that_we_did_not_make_is_refused_and_disabled(
-    pressing: Pressing, custom_id: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    response = await pressing.bot.respond(press(custom_id))
-    assert b"not made by me" in response.body
-    assert response.ephemeral
-    assert response.disable is not None
-    assert caplog.records == []
-
-
-async def test_an_id_of_a_retired_key_is_refused(pressing: Pressing) -> None:
-    custom_id = pressing.id(pick)
-    later = bot(custom_ids=CustomIds(Keyring.parse("k2:" + "22" * 32), APPLICATION, lambda: NOW))
-    response = await later.respond(press(custom_id))
-    assert b"not made by me" in response.body
-    assert response.disable is not None
-
-
-async def test_an_id_of_an_older_release_says_so() -> None:
-    custom_id = Pressing(bot()).id(pick)
-    response = await Bot(greet, services={Greeting: Greeting("x")}).respond(press(custom_id))
-    assert b"another version" in response.body
-    assert response.disable is not None
-
-
-async def test_a_single_use_button_works_once(pressing: Pressing) -> None:
-    custom_id = pressing.id(once)
-    assert text(await pressing.bot.send(press(custom_id))) == "used"
-    response = await pressing.bot.respond(press(custom_id))
-    assert b"only once" in response.body
-    assert response.disable is not None
-
-
-async def test_moderator_buttons_ask_for_moderators(pressing: Pressing) -> None:
-    custom_id = pressing.id(review)
-    assert await pressing.bot.send(press(custom_id, by=member(permissions=1 << 40))) == {"type": 6}
-    assert "for moderators only" in text(await pressing.bot.send(press(custom_id)))
-    roles = Roles({"moderator": {9}})
-    granted = Pressing(bot(roles=roles))
-    assert await granted.bot.send(press(granted.id(review), by=member(roles=(9,)))) == {"type": 6}
-
-
-async def test_a_button_of_another_server_is_foreign(pressing: Pressing) -> None:
-    response = await pressing.bot.respond(press(pressing.id(pick, guild=5)))
-    assert b"another server" in response.body
-    assert response.disable is None
-
-
-async def test_an_ephemeral_message_is_not_edited(pressing: Pressing) -> None:
-    row = {"type": 1, "components": [{"type": 2, "style": 2, "label": "x", "custom_id": "x"}]}
-    assert (await pressing.bot.respond(press("x", on=message([row], flags=EPHEMERAL)))).disable is None
-
-
-async def test_a_button_id_in_a_form_is_forged(pressing: Pressing) -> None:
-    raw = payload(5, {"custom_id": pressing.id(pick), "components": []}, message=message())
-    assert "not made by me" in text(await pressing.bot.send(raw))
-
-
-async def test_dead_ids_are_found_in_sections_too(pressing: Pressing) -> None:
-    accessory = {"type": 2, "style": 2, "label": "x", "custom_id": "dead"}
-    container = {
-        "type": 17,
-        "components": [{"type": 9, "components": [{"type": 10, "content": "x"}], "accessory": accessory}],
-    }
-    response = await pressing.bot.respond(press("dead", on=message([container], flags=32768)))
-    assert response.disable is not None
-    assert response.disable.components[0]["components"][0]["accessory"]["disabled"] is True
-    assert "disabled" not in accessory, "the payload is left as it was"
-
-
-async def test_replies_sign_buttons_for_whom_they_answer() -> None:
-    @slash("ask", "Ask")
-    async def ask(call: Call) -> Reply:
-        return Reply.private("Sure?", Button(undo.to(case=3), "Undo"))
-
-    made = Bot(ask, undo)
-    answer = await made.send(command("ask"))
-    custom_id = answer["data"]["components"][0]["components"][0]["custom_id"]
-    assert text(await made.send(press(custom_id))) == f"case 3 undone by {USER}"
-    assert "is for" in text(await made.send(press(custom_id, by=member(5))))
