@@ -3,7 +3,7 @@
 int, float, Decimal   the locale's separators: 1,234.5 · 1.234,5 · 1 234,5. Ids and case numbers: pass a str
 datetime              Discord's own markup, which each reader sees in their language and time zone
 date                  29 February 2028 · 29. Februar 2028
-timedelta             the two largest units: 1 minute, 15 seconds
+timedelta             the two largest units: 1 minute and 15 seconds
 list, tuple           a, b and c
 """
 
@@ -13,9 +13,14 @@ import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
-SECONDS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+SECONDS: tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...] = (
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
 
 _GROUPED_FROM = {"es": 10_000}
 """CLDR's minimumGroupingDigits is 2 for Spanish (1234, 12.345), which babel 2.18 does not apply."""
@@ -58,18 +63,19 @@ def format_number(number: float | Decimal, locale: str) -> str:
 
 def format_duration(duration: timedelta, locale: str) -> str:
     """Return a duration in its two largest units, rounded up to whole seconds, at least one."""
+    from babel.dates import format_timedelta
     from babel.lists import format_list
-    from babel.units import format_unit
 
     left = max(1, math.ceil(duration.total_seconds()))
     parts: list[str] = []
     for unit, seconds in SECONDS:
         number, rest = divmod(left, seconds)
         if number:
-            parts.append(format_unit(number, f"duration-{unit}", locale=locale))
+            part = timedelta(seconds=number * seconds)
+            parts.append(format_timedelta(part, granularity=unit, threshold=math.inf, locale=locale))
             left = rest
         elif parts:
             break
         if len(parts) == 2 or not left:
             break
-    return format_list(parts, style="unit", locale=locale)
+    return format_list(parts, locale=locale)
