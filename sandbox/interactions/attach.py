@@ -18,4 +18,5 @@ def attach_interactions(sandbox: Sandbox) -> Interactions:
     interactions = Interactions(sandbox.world, sandbox.files)
     sandbox.interactions = interactions
     sandbox.check_endpoint = interactions.endpoint.check_interactions_url
+    sandbox.check_event_webhooks = interactions.endpoint.check_webhooks_url
     return interactions

@@ -248,11 +248,11 @@ async def test_a_modal_is_mirrored_back_with_what_was_filled_in(
     act: Act, people: People, app: ScriptedApp, guild: Guild
 ) -> None:
     app.scripts["ping"] = lambda _: MODAL
-    app.scripts["form"] = lambda _: {"type": 4, "data": {"content": "thanks", "flags": 64}}
+    app.scripts["modal:form"] = lambda _: {"type": 4, "data": {"content": "thanks", "flags": 64}}
     opened = await act("ping")
     assert opened.modal["title"] == "Report"
     modal_id = int(opened.modal["modal_id"])
-    with pytest.raises(InvalidInput, match="at least|between 3"):
+    with pytest.raises(InvalidInput, match=r"between 3 and"):
         await people.submit_modal(modal_id, {"why": "x"}, user_id=guild.owner_id)
     done = await people.submit_modal(
         modal_id, {"file": {"filename": "n.txt", "text": "hi"}}, user_id=guild.owner_id

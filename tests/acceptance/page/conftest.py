@@ -1,0 +1,110 @@
+"""A sandbox and a scripted application on real sockets, and headless Chromium to look at them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from sandbox.server import create_app, create_sandbox, listen, uvicorn_server
+from sandbox.settings import SandboxSettings
+from tests.acceptance.page.script import COMMANDS, install
+from tests.fixtures.scripted_app import ScriptedApp, scripted_app
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Site:
+    """What the tests talk to: the page's address, the admin API, the application behind it."""
+
+    url: str
+    admin: httpx.AsyncClient
+    app: ScriptedApp
+
+    async def get(self, path: str) -> Any:
+        answer = await self.admin.get(path)
+        assert answer.status_code < 400, answer.text
+        return answer.json()
+
+    async def post(self, path: str, **body: Any) -> Any:
+        answer = await self.admin.post(path, json={k.rstrip("_"): v for k, v in body.items()})
+        assert answer.status_code < 400, answer.text
+        return answer.json() if answer.content else None
+
+
+@asynccontextmanager
+async def running_site() -> AsyncIterator[Site]:
+    """Start sandbox and application on free ports."""
+    listener = listen("127.0.0.1", 0)
+    settings = SandboxSettings(port=listener.getsockname()[1], limits_scale=0)
+    sandbox = create_sandbox(settings)
+    sandbox.world.overwrite_commands(None, COMMANDS)
+    server = uvicorn_server(create_app(sandbox))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        async with (
+            scripted_app(sandbox.world.application.public_key) as app,
+            httpx.AsyncClient(base_url=f"{settings.http_url}/sandbox", timeout=30) as admin,
+        ):
+            install(app, f"{settings.http_url}/api/v10")
+            while not server.started:
+                await asyncio.sleep(0.01)
+            await sandbox.interactions.endpoint.save_interactions_url(app.url)
+            yield Site(settings.http_url, admin, app)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One Chromium for all tests of a worker."""
+    if not Path(CHROMIUM).exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{CHROMIUM} is missing")
+        pytest.skip(f"{CHROMIUM} is missing; install chromium to run the browser tests")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site() -> AsyncIterator[Site]:
+    """A fresh sandbox."""
+    async with running_site() as site:
+        yield site
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
+    """The chat page, opened as Maya in #general; errors of its scripts fail the test."""
+    context = await browser.new_context(viewport={"width": 1360, "height": 860}, locale="en-US")
+    context.set_default_timeout(20_000)
+    opened = await context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    await opened.goto(site.url)
+    await opened.get_by_test_id("message").first.wait_for()
+    yield opened
+    await context.close()
+    assert not errors, errors
