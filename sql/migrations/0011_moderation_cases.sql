@@ -33,12 +33,14 @@ CREATE TABLE moderation.cases (
     expires_at   timestamptz,
     lifted_at    timestamptz,
     lifted_by    bigint,
+    delete_seconds integer NOT NULL DEFAULT 0 CHECK (delete_seconds BETWEEN 0 AND 604800),
     PRIMARY KEY (guild_id, number),
     UNIQUE (guild_id, action_key)
 );
 CREATE INDEX cases_target ON moderation.cases (guild_id, target_id, number DESC);
 COMMENT ON COLUMN moderation.cases.action_key IS 'what was done once: an interaction id, a message and its version, an audit-log entry';
 COMMENT ON COLUMN moderation.cases.moderator_id IS 'NULL: automatic';
+COMMENT ON COLUMN moderation.cases.delete_seconds IS 'of a ban: how far back messages are deleted';
 COMMENT ON COLUMN moderation.cases.notified IS 'whether the DM to the member arrived; NULL: none was tried';
 
 CREATE TABLE moderation.case_notes (

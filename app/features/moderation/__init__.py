@@ -7,6 +7,7 @@ from app.features.moderation.audit import AuditLog
 from app.features.moderation.authority import Authority
 from app.features.moderation.automod import Automod
 from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
 from app.features.moderation.rules.engine import Rules
@@ -28,6 +29,9 @@ def _services(floor: Floor) -> Services:
         Automod: automod,
         CarryOut: carry_out,
         Directory: directory,
+        Moderators: Moderators(
+            floor.postgres, authority, audit, carry_out, floor.guild_settings, floor.clock
+        ),
         Rules: rules,
         Verdicts: verdicts,
     }

@@ -42,6 +42,9 @@ MODERATOR_PERMISSIONS = (
 NEEDED = {
     Sanction.NONE: Permission(0),
     Sanction.REVIEW: Permission(0),
+    Sanction.NOTE: Permission.MODERATE_MEMBERS,
+    Sanction.UNTIMEOUT: Permission.MODERATE_MEMBERS,
+    Sanction.UNBAN: Permission.BAN_MEMBERS,
     Sanction.WARN: Permission.MODERATE_MEMBERS,
     Sanction.DELETE: Permission.MANAGE_MESSAGES,
     Sanction.TIMEOUT: Permission.MODERATE_MEMBERS,
@@ -136,13 +139,13 @@ def judge(
 
 
 def _can_we(sanction: Sanction, needed: Permission, target: Standing, ours: Standing) -> Refusal | None:
-    if sanction in {Sanction.NONE, Sanction.REVIEW, Sanction.WARN}:
+    if sanction in {Sanction.NONE, Sanction.REVIEW, Sanction.WARN, Sanction.NOTE}:
         return None
     if needed not in ours.permissions:
         return Refusal.WE_LACK_PERMISSION
     if sanction is Sanction.DELETE:
         return None  # deleting somebody's message needs no rank
-    if not target.member and sanction is not Sanction.BAN:
+    if not target.member and sanction not in {Sanction.BAN, Sanction.UNBAN}:
         return Refusal.NOT_A_MEMBER
     # Documented for kick and ban, not for timeouts (contract section 4.4): the same is applied.
     return None if ours.outranks(target) else Refusal.WE_RANK_TOO_LOW

@@ -36,6 +36,8 @@ SAFETY_SECONDS = 30.0
 """When a case has not been carried out by the worker that opened it, another one does it after this time."""
 
 PUNISHING = frozenset({Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
+LIFTING = frozenset({Sanction.UNTIMEOUT, Sanction.UNBAN})
+SILENT = frozenset({Sanction.NOTE, Sanction.NONE, Sanction.REVIEW})
 
 
 async def expect(conn: Conn, case: Case, now: datetime) -> None:
@@ -76,7 +78,8 @@ class CarryOut:
         guild = GuildId(case.guild_id)
         settings = await self._settings.get(guild, FEATURE, ModerationSettings)
         sanction = Sanction(case.sanction)
-        punishing = sanction in PUNISHING and (case.expires_at is None or case.expires_at > self._clock())
+        over = case.expires_at is not None and case.expires_at <= self._clock()
+        punishing = sanction in PUNISHING | LIFTING and not over
         refusal = await self._refusal(case, sanction, settings) if punishing and not allowed else None
         problem = refusal.value if refusal else None
         await self._delete_message(case)
@@ -86,7 +89,8 @@ class CarryOut:
             )  # the message is gone; whether the member may be punished is not known yet
         told = case.notified
         # A member who is banned or kicked can no longer be reached: tell first.
-        if refusal is None and settings.notify_members and told is None and case.target_id is not None:
+        tells = settings.notify_members and sanction not in SILENT and case.target_id is not None
+        if refusal is None and tells and told is None:
             told = await self._tell(case, settings)
         if punishing and refusal is None:
             problem = await self._punish(case, sanction)
@@ -152,14 +156,29 @@ class CarryOut:
                 await self._discord.timeout_guild_member(
                     guild, target, until=case.expires_at, reason=reason, priority=Priority.MODERATION
                 )
+            elif sanction is Sanction.UNTIMEOUT:
+                await self._discord.timeout_guild_member(
+                    guild, target, until=None, reason=reason, priority=Priority.MODERATION
+                )
+            elif sanction is Sanction.UNBAN:
+                await self._discord.remove_guild_ban(
+                    guild, target, reason=reason, priority=Priority.MODERATION
+                )
             elif sanction is Sanction.KICK:
                 await self._discord.remove_guild_member(
                     guild, target, reason=reason, priority=Priority.MODERATION
                 )
             else:
-                await self._discord.add_guild_ban(guild, target, reason=reason, priority=Priority.MODERATION)
+                await self._discord.add_guild_ban(
+                    guild,
+                    target,
+                    delete_message_seconds=case.delete_seconds,
+                    reason=reason,
+                    priority=Priority.MODERATION,
+                )
         except NotFound:
-            return Refusal.NOT_A_MEMBER.value
+            # No such ban is what an unban wants; a kicked member who is gone was kicked by the first try.
+            return None if sanction in {Sanction.UNBAN, Sanction.KICK} else Refusal.NOT_A_MEMBER.value
         except Forbidden as error:
             log.warning(
                 "Discord refuses a sanction (E006)",

@@ -37,6 +37,10 @@ class Sanction(StrEnum):
     BAN = "ban"
     REVIEW = "review"
     """Nothing is done; people decide."""
+    UNTIMEOUT = "untimeout"
+    UNBAN = "unban"
+    NOTE = "note"
+    """Something a moderator writes down; the member hears nothing of it."""
 
 
 class Source(StrEnum):

@@ -11,6 +11,9 @@ from app.features.moderation.settings import ModerationSettings
 
 RANK = {
     Sanction.NONE: 0,
+    Sanction.NOTE: 0,
+    Sanction.UNTIMEOUT: 0,
+    Sanction.UNBAN: 0,
     Sanction.REVIEW: 1,
     Sanction.WARN: 2,
     Sanction.DELETE: 3,

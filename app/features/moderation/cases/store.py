@@ -32,6 +32,7 @@ class Case:
     expires_at: datetime | None
     lifted_at: datetime | None
     lifted_by: int | None
+    delete_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class NewCase:
     reason: str = ""
     decision_id: int | None = None
     expires_at: datetime | None = None
+    delete_seconds: int = 0
 
 
 async def open_case(conn: Conn, new: NewCase) -> Case | None:
@@ -67,12 +69,13 @@ async def open_case(conn: Conn, new: NewCase) -> Case | None:
         Case,
         """
         INSERT INTO moderation.cases (guild_id, number, action_key, sanction, origin, target_id, moderator_id,
-                                      channel_id, message_id, reason, decision_id, expires_at)
+                                      channel_id, message_id, reason, decision_id, expires_at, delete_seconds)
         SELECT %(guild)s, moderation.next_case_v1(%(guild)s), %(key)s, %(sanction)s, %(origin)s, %(target)s,
-               %(moderator)s, %(channel)s, %(message)s, %(reason)s, %(decision)s, %(expires_at)s
+               %(moderator)s, %(channel)s, %(message)s, %(reason)s, %(decision)s, %(expires_at)s, %(delete_seconds)s
         WHERE NOT EXISTS (SELECT FROM moderation.cases WHERE guild_id = %(guild)s AND action_key = %(key)s)
         RETURNING guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
-                  reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by""",
+                  reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds""",
         guild=new.guild_id,
         key=new.action_key,
         sanction=new.sanction,
@@ -84,6 +87,7 @@ async def open_case(conn: Conn, new: NewCase) -> Case | None:
         reason=new.reason,
         decision=new.decision_id,
         expires_at=new.expires_at,
+        delete_seconds=new.delete_seconds,
     )
 
 
@@ -94,7 +98,8 @@ async def find_case(conn: Conn, guild: GuildId, number: int) -> Case | None:
         Case,
         """
         SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
-               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
         FROM moderation.cases WHERE guild_id = %(guild)s AND number = %(number)s""",
         guild=guild,
         number=number,
@@ -108,7 +113,8 @@ async def case_of_action(conn: Conn, guild: GuildId, action_key: str) -> Case | 
         Case,
         """
         SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
-               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
         FROM moderation.cases WHERE guild_id = %(guild)s AND action_key = %(key)s""",
         guild=guild,
         key=action_key,
@@ -124,7 +130,8 @@ async def history(
         Case,
         """
         SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
-               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
         FROM moderation.cases
         WHERE guild_id = %(guild)s AND target_id = %(target)s AND (%(before)s::int IS NULL OR number < %(before)s)
         ORDER BY number DESC LIMIT %(limit)s""",
@@ -208,7 +215,8 @@ async def unfinished(conn: Conn, guild: GuildId, action_prefix: str) -> list[Cas
         Case,
         """
         SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
-               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
         FROM moderation.cases
         WHERE guild_id = %(guild)s AND starts_with(action_key, %(prefix)s) AND state = 'recorded' ORDER BY number""",
         guild=guild,
@@ -301,4 +309,23 @@ async def claim_punishment(
             key=action_key,
         )
         is True
+    )
+
+
+async def running(conn: Conn, guild: GuildId, target: UserId, sanction: str) -> list[Case]:
+    """Return a member's cases of a sanction that have neither ended nor been lifted."""
+    return await many(
+        conn,
+        Case,
+        """
+        SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
+        FROM moderation.cases
+        WHERE guild_id = %(guild)s AND target_id = %(target)s AND sanction = %(sanction)s
+          AND state IN ('recorded', 'done') AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY number""",
+        guild=guild,
+        target=target,
+        sanction=sanction,
     )

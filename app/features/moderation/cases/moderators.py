@@ -1,0 +1,142 @@
+"""What moderators order: checked by authority, recorded as a case, carried out, and answered with its number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from app.adapters.postgres.pool import Conn, Pool, transaction
+from app.errors import UserError
+from app.features.moderation import carry_out
+from app.features.moderation.audit import AuditEntry, AuditLog
+from app.features.moderation.authority import Authority, protection_of
+from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.cases import store
+from app.features.moderation.cases.store import Case, NewCase
+from app.features.moderation.models import Sanction
+from app.features.moderation.settings import FEATURE, ModerationSettings
+from app.locale.text import t
+from app.snowflake import GuildId, UserId
+from app.streams.store import cancel
+from app.tenancy.guild_settings import GuildSettings
+
+MAX_TIMEOUT = timedelta(days=28)
+"""Discord's longest timeout (contract section 4.4)."""
+
+
+class Moderators:
+    """Orders of people. Every method runs once per `action_key` (an interaction id), however often it is called."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        authority: Authority,
+        audit: AuditLog,
+        carry: CarryOut,
+        settings: GuildSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._pool = pool
+        self._authority = authority
+        self._audit = audit
+        self._carry = carry
+        self._settings = settings
+        self._clock = clock
+
+    async def order(
+        self,
+        guild: GuildId,
+        target: UserId,
+        sanction: Sanction,
+        *,
+        by: UserId,
+        reason: str,
+        action_key: str,
+        lasting: timedelta | None = None,
+        delete_seconds: int = 0,
+        origin: str = "command",
+    ) -> Case:
+        """Do it and return the case as it is now.
+
+        Raises UserError with authority's refusal, or when Discord refused; the case then says so too.
+        """
+        settings = await self._settings.get(guild, FEATURE, ModerationSettings)
+        refusal = await self._authority.check(
+            guild, target, sanction, by=by, protection=protection_of(settings)
+        )
+        if refusal is not None:
+            raise UserError(refusal.text)
+        now = self._clock()
+        new = NewCase(
+            guild_id=guild,
+            action_key=action_key,
+            sanction=sanction,
+            origin=origin,
+            target_id=target,
+            moderator_id=by,
+            reason=reason,
+            expires_at=None if lasting is None else now + lasting,
+            delete_seconds=delete_seconds,
+        )
+        async with transaction(self._pool) as conn:
+            case = await store.open_case(conn, new)
+            if case is None:
+                done = await store.case_of_action(conn, guild, action_key)
+                assert done is not None
+                return done
+            await carry_out.expect(conn, case, now)
+            if sanction in {Sanction.UNBAN, Sanction.UNTIMEOUT}:
+                await self._supersede(conn, case, by)
+            entry = AuditEntry(
+                f"case.{sanction}", f"user:{target}", by, {"case": case.number, "minutes": _minutes(lasting)}
+            )
+            await self._audit.append(conn, guild, entry, now)
+        case = await self._carry.case(case, allowed=True)
+        if case.state == "failed":
+            raise UserError(
+                t(
+                    "Case {number} was recorded, but Discord refused: {problem}.",
+                    number=str(case.number),
+                    problem=str(case.problem),
+                )
+            )
+        return case
+
+    async def _supersede(self, conn: Conn, case: Case, by: UserId) -> None:
+        """A lifted sanction's own case is marked, and its end is taken off the schedule."""
+        lifted = {Sanction.UNBAN.value: Sanction.BAN.value, Sanction.UNTIMEOUT.value: Sanction.TIMEOUT.value}[
+            case.sanction
+        ]
+        assert case.target_id is not None
+        for old in await store.running(conn, GuildId(case.guild_id), UserId(case.target_id), lifted):
+            await store.lift(conn, GuildId(old.guild_id), old.number, by)
+            await cancel(conn, carry_out.END_KIND, f"{old.guild_id}:{old.number}")
+
+    async def find(self, guild: GuildId, number: int) -> Case:
+        """Return the case. Raises UserError when there is none of that number."""
+        async with transaction(self._pool) as conn:
+            case = await store.find_case(conn, guild, number)
+        if case is None:
+            raise UserError(t("There is no case {number} in this server.", number=str(number)))
+        return case
+
+    async def edit(self, guild: GuildId, number: int, reason: str, by: UserId) -> Case:
+        """Change a case's reason; what it was is kept. Raises UserError when there is no such case."""
+        async with transaction(self._pool) as conn:
+            if not await store.edit_reason(conn, guild, number, reason, by):
+                raise UserError(t("There is no case {number} in this server.", number=str(number)))
+            entry = AuditEntry("case.edited", f"case:{number}", by)
+            await self._audit.append(conn, guild, entry, self._clock())
+        return await self.find(guild, number)
+
+    async def history(
+        self, guild: GuildId, target: UserId, *, before: int | None = None, limit: int = 10
+    ) -> tuple[list[Case], int]:
+        """Return a page of a member's cases, newest first, and the strikes that count now."""
+        async with transaction(self._pool) as conn:
+            found = await store.history(conn, guild, target, limit=limit, before=before)
+            return found, await store.strikes_of(conn, guild, target, self._clock())
+
+
+def _minutes(lasting: timedelta | None) -> int | None:
+    return None if lasting is None else int(lasting.total_seconds() // 60)

@@ -1,0 +1,113 @@
+"""/case view, /case edit, /history: what is on record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from app.features.moderation.cases.moderators import Moderators
+from app.features.moderation.cases.store import Case
+from app.features.moderation.notices import LOGGED
+from app.interactions.components import Button
+from app.interactions.context import Call, Click
+from app.interactions.custom_id import Bound
+from app.interactions.declare import button, group, slash
+from app.interactions.embeds import Embed, Field
+from app.interactions.options import Option
+from app.interactions.payloads import User
+from app.interactions.permissions import Permission
+from app.interactions.replies import Reply
+from app.locale.text import Text, t, tn
+from app.snowflake import UserId
+
+PAGE = 8
+
+case = group("case", "Look at a case, or change its reason", permission=Permission.MODERATE_MEMBERS)
+
+
+@case.slash("view", "Show a case")
+async def view(
+    call: Call, number: Annotated[int, Option("Its number", min_value=1)], *, moderators: Moderators
+) -> Reply:
+    """Show one case."""
+    return Reply.private(embeds=[embed_of(await moderators.find(call.guild, number))])
+
+
+@case.slash("edit", "Change the reason of a case; what it was is kept")
+async def edit(
+    call: Call,
+    number: Annotated[int, Option("Its number", min_value=1)],
+    reason: Annotated[str, Option("The new reason", max_length=400)],
+    *,
+    moderators: Moderators,
+) -> Reply:
+    """Change a case's reason."""
+    changed = await moderators.edit(call.guild, number, reason, call.user.id)
+    return Reply.private(t("Case {number} was changed.", number=str(number)), embeds=[embed_of(changed)])
+
+
+@slash("history", "Show somebody's record", permission=Permission.MODERATE_MEMBERS)
+async def history(
+    call: Call, user: Annotated[User, Option("Whose record")], *, moderators: Moderators
+) -> Reply:
+    """Show a member's cases, newest first."""
+    found, strikes = await moderators.history(call.guild, user.id, limit=PAGE + 1)
+    content, buttons = _page(user.id, found, strikes)
+    return Reply.private(content[0], *buttons, embeds=content[1])
+
+
+@button("mod.history", ttl=timedelta(minutes=30), bound=Bound.USER)
+async def older(click: Click, user: UserId, before: int, *, moderators: Moderators) -> Reply:
+    """Turn the page."""
+    found, strikes = await moderators.history(click.guild, user, before=before, limit=PAGE + 1)
+    content, buttons = _page(user, found, strikes)
+    return Reply.update(content[0], *buttons, embeds=content[1])
+
+
+def _page(user: UserId, found: list[Case], strikes: int) -> tuple[tuple[Text, list[Embed]], list[Button]]:
+    shown = found[:PAGE]
+    if not shown:
+        return (t("Nothing is on record about {member}.", member=f"<@{user}>"), []), []
+    heading = tn(
+        "{member}: {count} strike counts now.",
+        "{member}: {count} strikes count now.",
+        count=strikes,
+        member=f"<@{user}>",
+    )
+    lines = []
+    for found_case in shown:
+        who = "" if found_case.moderator_id is None else f" · <@{found_case.moderator_id}>"
+        mark = " · ~~" if found_case.state == "lifted" else " · "
+        end = "~~" if found_case.state == "lifted" else ""
+        lines.append(
+            f"**{found_case.number}** <t:{int(found_case.opened_at.timestamp())}:d> "
+            f"{found_case.sanction}{who}{mark}{found_case.reason[:150]}{end}"
+        )
+    buttons = [Button(older.to(user=user, before=shown[-1].number), t("Older"))] if len(found) > PAGE else []
+    return (heading, [Embed(description="\n".join(lines))]), buttons
+
+
+def embed_of(found: Case) -> Embed:
+    """Show a case as an embed."""
+    fields = []
+    if found.target_id is not None:
+        fields.append(Field(t("Member"), f"<@{found.target_id}>", inline=True))
+    by: Text | str = t("Automatic") if found.moderator_id is None else f"<@{found.moderator_id}>"
+    fields.append(Field(t("By"), by, inline=True))
+    if found.expires_at is not None:
+        fields.append(Field(t("Until"), f"<t:{int(found.expires_at.timestamp())}:F>", inline=True))
+    if found.lifted_at is not None:
+        lifted = f"<t:{int(found.lifted_at.timestamp())}:F>" + (
+            f" <@{found.lifted_by}>" if found.lifted_by else ""
+        )
+        fields.append(Field(t("Lifted"), lifted, inline=True))
+    if found.notified is not None:
+        fields.append(Field(t("Notified"), t("yes") if found.notified else t("no"), inline=True))
+    if found.problem is not None:
+        fields.append(Field(t("Problem"), found.problem, inline=True))
+    return Embed(
+        title=t("Case {number}: {what}", number=str(found.number), what=LOGGED[found.sanction]),
+        description=found.reason or None,
+        fields=tuple(fields),
+        timestamp=found.opened_at,
+    )
