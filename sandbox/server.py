@@ -37,8 +37,7 @@ DRAIN_SECONDS = 3
 def create_sandbox(settings: SandboxSettings, world: World | None = None) -> Sandbox:
     """Make the parts of a sandbox. Without a world: a new, seeded one."""
     sandbox = Sandbox(settings, world or seeded_world())
-    interactions = attach_interactions(sandbox)
-    sandbox.check_event_webhooks = interactions.endpoint.check_webhooks_url
+    attach_interactions(sandbox)
     return sandbox
 
 
