@@ -10,6 +10,7 @@ from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
+from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.verdicts import Verdicts
 
@@ -32,6 +33,7 @@ def _services(floor: Floor) -> Services:
         Moderators: Moderators(
             floor.postgres, authority, audit, carry_out, floor.guild_settings, floor.clock
         ),
+        RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
         Rules: rules,
         Verdicts: verdicts,
     }

@@ -1,0 +1,161 @@
+"""/rule: what automatic moderation looks for. One sub-command per kind of rule, and some to look after them."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Annotated
+
+from app.errors import UserError
+from app.features.moderation.models import Severity
+from app.features.moderation.rules.editing import RuleEditing
+from app.features.moderation.rules.kind import kinds
+from app.features.moderation.rules.store import Rule
+from app.interactions.context import Autocomplete, Call
+from app.interactions.declare import autocomplete, group
+from app.interactions.embeds import Embed
+from app.interactions.options import Option
+from app.interactions.permissions import Level
+from app.interactions.replies import Reply
+from app.locale.text import Text, t
+
+rule = group("rule", "What automatic moderation looks for", permission=Level.ADMIN)
+
+
+class Consequence(Enum):
+    """How bad a match is (seed S4's severities)."""
+
+    WARN = "warn"
+    DELETE = "delete"
+    TIMEOUT = "timeout"
+    BAN = "ban"
+
+    @property
+    def severity(self) -> Severity:
+        """The severity that policy turns into a sanction."""
+        return Severity[self.name]
+
+
+Name = Annotated[str, Option("What the rule is called in this server", min_length=1, max_length=50)]
+Severe = Annotated[Consequence, Option("What happens to whom it catches")]
+Shadow = Annotated[bool, Option("Only record what it would do, to try it out")]
+
+
+@autocomplete
+async def rule_names(typing: Autocomplete, *, editing: RuleEditing) -> Reply:
+    """Offer the names of the server's rules."""
+    found = [rule.name for rule in await editing.all(typing.guild)]
+    return Reply.choices([name for name in found if typing.typed.lower() in name.lower()])
+
+
+Known = Annotated[str, Option("Which rule", max_length=50, autocomplete=rule_names)]
+
+
+def saved(stored: Rule) -> Reply:
+    """Say that a rule is in force, everywhere and at once."""
+    if stored.shadow:
+        return Reply.private(t("“{name}” is saved in shadow: it records and does nothing.", name=stored.name))
+    return Reply.private(t("“{name}” is in force.", name=stored.name))
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Split what people type as a list: by commas and line ends."""
+    return tuple(part.strip() for part in re.split(r"[,\n;]+", text) if part.strip())
+
+
+@rule.slash("words", "Catch listed words, also when they are disguised")
+async def words(
+    call: Call,
+    name: Name,
+    listed: Annotated[str, Option("The words, with commas; word* also catches longer ones", max_length=4000)],
+    consequence: Severe,
+    exceptions: Annotated[
+        str | None, Option("Words that are allowed although they contain one", max_length=2000)
+    ] = None,
+    shadow: Shadow = False,
+    *,
+    editing: RuleEditing,
+) -> Reply:
+    """Save a word list."""
+    settings = {"words": split_list(listed), "exceptions": split_list(exceptions or "")}
+    stored = await editing.put(
+        call.guild, "words", name, settings, severity=consequence.severity, shadow=shadow, by=call.user.id
+    )
+    return saved(stored)
+
+
+@rule.slash("invites", "Catch invitations to other servers")
+async def invites(
+    call: Call,
+    name: Name,
+    consequence: Severe,
+    allowed: Annotated[
+        str | None, Option("Invite codes that may be posted, with commas", max_length=1000)
+    ] = None,
+    shadow: Shadow = False,
+    *,
+    editing: RuleEditing,
+) -> Reply:
+    """Save a rule against invites."""
+    settings = {"allowed_codes": [code.rsplit("/", 1)[-1] for code in split_list(allowed or "")]}
+    stored = await editing.put(
+        call.guild, "invites", name, settings, severity=consequence.severity, shadow=shadow, by=call.user.id
+    )
+    return saved(stored)
+
+
+@rule.slash("list", "Show the rules of this server")
+async def list_rules(call: Call, *, editing: RuleEditing) -> Reply:
+    """Show every rule in a line."""
+    found = await editing.all(call.guild)
+    if not found:
+        return Reply.private(t("This server has no rules yet. `/rule words` makes the first."))
+    lines = [
+        f"**{rule.name}** · {rule.kind} · {Severity(rule.severity).name.lower()}{_marks(rule)}"
+        for rule in found
+    ]
+    return Reply.private(embeds=[Embed(title=t("Rules"), description="\n".join(lines)[:4096])])
+
+
+def _marks(stored: Rule) -> str:
+    marks = ["" if stored.enabled else "off", "shadow" if stored.shadow else ""]
+    if stored.expires_at is not None:
+        marks.append(f"<t:{int(stored.expires_at.timestamp())}:R>")
+    return "".join(f" · {mark}" for mark in marks if mark)
+
+
+@rule.slash("view", "Show a rule")
+async def view(call: Call, name: Known, *, editing: RuleEditing) -> Reply:
+    """Show a rule with its settings."""
+    stored = await editing.find(call.guild, name)
+    sentence: Text | str = kinds()[stored.kind].sentence if stored.kind in kinds() else stored.kind
+    lines = "\n".join(f"`{key}`: {str(value)[:300]}" for key, value in stored.settings.items())
+    return Reply.private(
+        sentence, embeds=[Embed(title=stored.name + _marks(stored), description=lines[:4096] or None)]
+    )
+
+
+@rule.slash("remove", "Remove a rule")
+async def remove(call: Call, name: Known, *, editing: RuleEditing) -> Reply:
+    """Remove a rule; decisions that it made stay explainable."""
+    await editing.remove(call.guild, name, by=call.user.id)
+    return Reply.private(t("“{name}” is removed.", name=name))
+
+
+@rule.slash("switch", "Switch a rule on or off, or to shadow")
+async def switch(
+    call: Call,
+    name: Known,
+    to: Annotated[str, Option("on, off or shadow", choices=["on", "off", "shadow"])],
+    *,
+    editing: RuleEditing,
+) -> Reply:
+    """Change how a rule works without touching what it looks for."""
+    if to not in {"on", "off", "shadow"}:
+        raise UserError(t("Choose on, off or shadow."))
+    stored = await editing.change(
+        call.guild, name, by=call.user.id, enabled=to != "off", shadow=to == "shadow"
+    )
+    if not stored.enabled:
+        return Reply.private(t("“{name}” is off.", name=name))
+    return saved(stored)

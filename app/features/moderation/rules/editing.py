@@ -1,0 +1,130 @@
+"""Changing a guild's rules: checked by the kind, recorded in the audit log, announced to every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from app.adapters.postgres.pool import Pool, transaction
+from app.errors import UserError
+from app.features.moderation.audit import AuditEntry, AuditLog
+from app.features.moderation.models import Sanction, Severity
+from app.features.moderation.rules import store
+from app.features.moderation.rules.engine import MODULE
+from app.features.moderation.rules.kind import InvalidRule, kinds
+from app.features.moderation.rules.store import Rule
+from app.locale.text import t
+from app.snowflake import GuildId, UserId
+from app.tenancy.guild_settings import GuildSettings
+
+MAX_RULES = 100
+"""Rules per guild: each is looked at for every message."""
+
+
+class RuleEditing:
+    """What `/rule` does."""
+
+    def __init__(
+        self, pool: Pool, settings: GuildSettings, audit: AuditLog, clock: Callable[[], datetime]
+    ) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._audit = audit
+        self._clock = clock
+
+    async def put(
+        self,
+        guild: GuildId,
+        kind: str,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        severity: Severity,
+        sanction: Sanction | None = None,
+        shadow: bool = False,
+        expires_at: datetime | None = None,
+        by: UserId,
+    ) -> Rule:
+        """Create or replace the rule of that name. Raises InvalidRule when its settings are wrong."""
+        found = kinds()[kind]
+        parsed = found.parse(settings)
+        try:
+            found.compile(parsed)
+        except ValueError as error:
+            raise InvalidRule(t("This cannot be used: {problem}", problem=str(error)[:300])) from None
+        async with transaction(self._pool) as conn:
+            known = await store.all_rules(conn, guild)
+            if len(known) >= MAX_RULES and name not in {rule.name for rule in known}:
+                raise UserError(t("A server can have {count} rules. Remove one first.", count=MAX_RULES))
+            rule = await store.put_rule(
+                conn,
+                guild,
+                kind,
+                name,
+                parsed.model_dump(mode="json"),
+                severity=severity,
+                sanction=sanction,
+                shadow=shadow,
+                expires_at=expires_at,
+                by=by,
+            )
+            detail = {"rule": rule.rule_id, "version": rule.version, "kind": kind, "severity": int(severity)}
+            entry = AuditEntry("rule.changed", f"rule:{rule.rule_id}", by, detail)
+            await self._audit.append(conn, guild, entry, self._clock())
+        await self._settings.announce(guild, MODULE)
+        return rule
+
+    async def find(self, guild: GuildId, name: str) -> Rule:
+        """Return the rule. Raises UserError when there is none of that name."""
+        async with transaction(self._pool) as conn:
+            rule = await store.find_rule(conn, guild, name)
+        if rule is None:
+            raise UserError(t("There is no rule called “{name}”. `/rule list` shows all.", name=name[:100]))
+        return rule
+
+    async def all(self, guild: GuildId) -> list[Rule]:
+        """Return the guild's rules by name."""
+        async with transaction(self._pool) as conn:
+            return await store.all_rules(conn, guild)
+
+    async def change(self, guild: GuildId, name: str, *, by: UserId, **fields: Any) -> Rule:
+        """Change `enabled`, `shadow`, `severity`, `exempt_roles` … of a rule. Raises UserError when there is none."""
+        async with transaction(self._pool) as conn:
+            rule = await store.find_rule(conn, guild, name)
+            if rule is None:
+                raise UserError(
+                    t("There is no rule called “{name}”. `/rule list` shows all.", name=name[:100])
+                )
+            values: dict[str, Any] = {
+                "severity": Severity(rule.severity),
+                "sanction": None if rule.sanction is None else Sanction(rule.sanction),
+                "enabled": rule.enabled,
+                "shadow": rule.shadow,
+                "expires_at": rule.expires_at,
+                "exempt_roles": rule.exempt_roles,
+                "exempt_channels": rule.exempt_channels,
+            } | fields
+            changed = await store.put_rule(conn, guild, rule.kind, name, rule.settings, by=by, **values)
+            entry = AuditEntry(
+                "rule.changed",
+                f"rule:{rule.rule_id}",
+                by,
+                {"fields": sorted(fields), "version": changed.version},
+            )
+            await self._audit.append(conn, guild, entry, self._clock())
+        await self._settings.announce(guild, MODULE)
+        return changed
+
+    async def remove(self, guild: GuildId, name: str, *, by: UserId) -> None:
+        """Remove a rule. Raises UserError when there is none of that name."""
+        async with transaction(self._pool) as conn:
+            rule = await store.find_rule(conn, guild, name)
+            if rule is None or not await store.remove_rule(conn, guild, name):
+                raise UserError(
+                    t("There is no rule called “{name}”. `/rule list` shows all.", name=name[:100])
+                )
+            await self._audit.append(
+                conn, guild, AuditEntry("rule.removed", f"rule:{rule.rule_id}", by), self._clock()
+            )
+        await self._settings.announce(guild, MODULE)
