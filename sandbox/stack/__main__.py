@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def up(port: int, fresh: bool) -> None:
     """
     try:
         settings = Settings.from_environment()
-        system = System(settings, page_port=port, fresh=fresh, folder=Path(os.getcwd()))
+        system = System(settings, page_port=port, fresh=fresh, folder=Path.cwd())
         sys.exit(asyncio.run(system.run()))
     except ConfigurationError as error:
         click.echo(f"gatehouse: {error.for_operator()}", err=True)

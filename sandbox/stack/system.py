@@ -22,6 +22,10 @@ from sandbox.stack.process import Child
 
 READY_SECONDS = 90.0
 
+EXAMPLE_OWNER, EXAMPLE_CHANNEL = "maya", "general"
+EXAMPLE_WORDS = "badword, free nitro"
+"""What the example rule of a new world blocks; the README and the greeting name the first."""
+
 
 class AlreadyRuns(AppError):
     """The system of this DATA_DIR runs already."""
@@ -131,9 +135,14 @@ class System:
             await self._child("worker", ["-m", "app", "worker"], environment)
             await self._child("ingester", ["-m", "ingester"], environment)
             await self._wait_for(http, f"http://127.0.0.1:{self._settings.port}/ready", "web")
+            await self._wait_for(
+                http, f"http://127.0.0.1:{self._settings.worker_health_port}/ready", "worker"
+            )
+            await self._wait_for(http, f"http://127.0.0.1:{self._settings.health_port}/ready", "ingester")
             say("registering the commands")
             await self._run_once(["-m", "app", "commands", "sync", "--yes"], environment)
             await self._save_endpoints(http, environment)
+            await self._demonstrate(http)
             await self._wait_for(
                 http, f"http://127.0.0.1:{self._settings.worker_health_port}/ready", "worker"
             )
@@ -183,17 +192,32 @@ class System:
         if answer.status_code != 200:
             raise NotReady(f"the sandbox refuses our interactions URL: {answer.text[:300]}")
 
+    async def _demonstrate(self, http: httpx.AsyncClient) -> None:
+        """Once per world, have the owner of the first server set up two rules, so that there is something to see."""
+        marker = self._data / "demonstrated"
+        if marker.exists():
+            return
+        rules = {
+            "rule words": {"name": "blocked words", "listed": EXAMPLE_WORDS, "consequence": "timeout"},
+            "rule invites": {"name": "invites", "consequence": "delete"},
+        }
+        for name, options in rules.items():
+            call = {"as": EXAMPLE_OWNER, "channel": EXAMPLE_CHANNEL, "name": name, "options": options}
+            answer = await http.post(f"{self._page}/sandbox/commands", json=call)
+            if answer.status_code != 200 or answer.json().get("state") != "answered":
+                raise NotReady(f"/{name} did not work: {answer.text[:300]}")
+        marker.touch()
+
     async def _stop_children(self) -> None:
         """Stop in reverse order of starting; the ones that only consume may stop at once."""
-        sandbox, *others = self._children or [None]
-        await asyncio.gather(*(child.stop() for child in others if child is not None))
-        if sandbox is not None:
-            await sandbox.stop()
+        await asyncio.gather(*(child.stop() for child in self._children[1:]))
+        for child in self._children[:1]:
+            await child.stop()
 
     def _greet(self) -> None:
         lines = [
             f"Gatehouse is running: open {self._page}",
-            "Try: choose a person at the lower left, type /ping, or post a message with discord.gg/example",
+            "Try: type /ping; then, as Lena, write a message with the blocked word “b\u0430dw\u043erd”",
             f"Admin API: {self._page}/sandbox/docs      Stop: Ctrl-C",
         ]
         width = max(map(len, lines))
