@@ -73,12 +73,17 @@ class Catalogue:
             template = translations.ngettext(text.message, text.plural, text.count or 0)
         if text.plural is None and not text.params:
             return template
-        values: dict[str, Any] = {"count": text.count} if text.count is not None else {}
-        values.update(text.params)
         language = locale.replace("-", "_")
-        return template.format_map(
-            _Filled({name: self._value(value, locale, language) for name, value in values.items()})
-        )
+        values = {
+            name: value if type(value) is str else self._value(value, locale, language)
+            for name, value in text.params.items()
+        }
+        if text.count is not None and "count" not in values:
+            values["count"] = self._value(text.count, locale, language)
+        try:
+            return template.format_map(values)
+        except KeyError:
+            return template.format_map(_Filled(values))
 
     def translate(self, message: str, locale: str, context: str = "") -> str:
         """Return the translation of a text without placeholders, e.g. a description; itself if there is none."""
