@@ -35,9 +35,12 @@ class CommandList:
 
     async def entries(self, person: Somebody) -> list[Entry]:
         """Return what the person can use, slash commands first, by name."""
-        usable = [command for command in self._declarations.commands if await self._usable(command, person)]
-        usable.sort(key=lambda command: (command.type, command.full_name))
-        return [Entry(command, self.title(command, person), _description(command)) for command in usable]
+        listed = [
+            Entry(command, self.title(command, person), _description(command))
+            for command in self._declarations.commands
+            if await self._usable(command, person)
+        ]
+        return sorted(listed, key=lambda entry: (entry.command.type, str(entry.title).casefold()))
 
     async def find(self, person: Somebody, full_name: str) -> Entry | None:
         """Return the slash command of that default name, if the person can use it."""

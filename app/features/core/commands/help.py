@@ -42,15 +42,17 @@ class NoSuchCommand(UserError):
 async def command_names(
     typing: Autocomplete, *, declarations: Declarations, catalogue: Catalogue, roles: GuildRoles, flags: Flags
 ) -> Reply:
-    """Offer the commands whose name or description holds what is typed."""
+    """Offer the commands whose name holds what is typed, those that begin with it first."""
     listed = await CommandList(declarations, catalogue, roles, flags).entries(typing)
     wanted = typing.typed.strip().removeprefix("/").lower()
-    return Reply.choices(
-        Choice(entry.title, entry.command.full_name)
+    found = [
+        entry
         for entry in listed
         if entry.command.type is CommandType.CHAT_INPUT
         and (wanted in str(entry.title).lower() or wanted in entry.command.full_name)
-    )
+    ]
+    found.sort(key=lambda entry: not str(entry.title).lower().startswith(f"/{wanted}"))
+    return Reply.choices(Choice(entry.title, entry.command.full_name) for entry in found)
 
 
 @slash(

@@ -148,7 +148,9 @@ async def test_help_knows_no_command_that_the_person_cannot_use(name: str) -> No
 async def test_help_completes_names() -> None:
     made = Bot(*CORE, warn)
     answer = await made.send(command("help", {"command": "p"}, focused="command"))
-    assert [one["value"] for one in answer["data"]["choices"]] == ["help", "ping"]
+    assert [one["value"] for one in answer["data"]["choices"]] == ["ping", "help"], (
+        "what begins with it first"
+    )
     everything = await made.send(command("help", {"command": ""}, focused="command"))
     assert [one["value"] for one in everything["data"]["choices"]] == ["about", "help", "ping"]
 
