@@ -196,7 +196,8 @@ class Dispatcher:
             return await self._corrections.reply(refused, opened, interaction)
         await self._claim(opened)
         submit = Submit(interaction, audience.locale, self._clock())
-        return await bound.function(submit, *opened.arguments.values(), form, **bound.services)
+        reply: Reply = await bound.function(submit, *opened.arguments.values(), form, **bound.services)
+        return reply if self._corrections is None else self._corrections.settled(reply, interaction)
 
     async def _claim(self, opened: Opened) -> None:
         if opened.claim is not None and not await self._claims.claim(opened.claim, until=opened.expires_at):

@@ -15,7 +15,7 @@ modal (contract 1.6), so what was entered waits in `Drafts` meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol, Self
 
@@ -43,7 +43,7 @@ from app.interactions.interaction import Interaction
 from app.interactions.modal_fields import Entry
 from app.interactions.modal_schema import Entries, Form, InvalidForm, Modal, read_entries, validate
 from app.interactions.permissions import Requirement
-from app.interactions.replies import MessageFlag, Reply
+from app.interactions.replies import MessageFlag, Reply, ResponseType
 from app.locale.text import Text, t
 
 DRAFT_LIFETIME = timedelta(minutes=30)
@@ -196,6 +196,13 @@ class Corrections:
         if self._is_correction(interaction):
             return Reply.update(refused.text, again)
         return Reply.private(refused.text, again)
+
+    def settled(self, reply: Reply, interaction: Interaction) -> Reply:
+        """Return the answer to a form that was accepted: it replaces the complaint that it corrects."""
+        private = reply.type is ResponseType.MESSAGE and reply.ephemeral
+        if private and reply.job is None and self._is_correction(interaction):
+            return replace(reply, type=ResponseType.UPDATE, ephemeral=False)
+        return reply
 
     def _is_correction(self, interaction: Interaction) -> bool:
         message = interaction.message

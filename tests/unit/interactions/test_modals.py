@@ -155,7 +155,9 @@ async def test_a_refused_submission_can_be_corrected_without_retyping(
     assert again["data"]["components"][0]["component"]["value"] == "short"
 
     accepted = await bot.submit(again["data"]["custom_id"], "long enough now", message=message_of(refused))
+    assert accepted["type"] == 7
     assert accepted["data"]["content"] == "thanks"
+    assert accepted["data"]["components"] == []
     assert seen == [(7, "long enough now")]
 
 
