@@ -45,7 +45,7 @@ from app.streams.gate import DeadLetterLimit, Gate
 from app.streams.handling import Handling, Outcome
 from app.streams.holdings import Holdings
 from app.streams.intake import GroupMissing, Intake
-from app.streams.leases import Leases
+from app.streams.leases import LEASE_SECONDS, Leases
 from app.streams.partition import Partition
 from app.streams.reading import Reading
 from app.streams.settlement import Failed, Settlement
@@ -84,6 +84,7 @@ class GroupConsumer:
         postgres: Pool,
         worker: str,
         concurrency: int = CONCURRENCY,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.name = name = group.name
         self._handling = Handling(group, services)
@@ -107,7 +108,7 @@ class GroupConsumer:
         self._holdings = Holdings(
             redis,
             postgres,
-            Leases(redis, name, worker),
+            Leases(redis, name, worker, seconds=lease_seconds),
             self._intake,
             name,
             gained=self._left_over,
@@ -128,33 +129,40 @@ class GroupConsumer:
 
     async def run(self, stop: asyncio.Event, *, grace: float) -> None:
         """Consume until `stop` is set; then finish what runs within `grace` seconds and give up the partitions."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._run(tasks, stop, grace)
+        finally:
+            # Also when a loop failed or this was cancelled: nothing may be begun any more.
+            self._stop.set()
+            for task in self._tasks:
+                task.cancel()
+
+    async def _run(self, tasks: asyncio.TaskGroup, stop: asyncio.Event, grace: float) -> None:
         clock = asyncio.get_running_loop().time
-        async with asyncio.TaskGroup() as tasks:
-            holdings = tasks.create_task(self._holdings.run(), name=f"{self.name}:holdings")
-            acknowledging = tasks.create_task(self._acknowledging.run(), name=f"{self.name}:acknowledging")
-            incoming = [
-                tasks.create_task(
-                    self._reading.read(self._holdings, self._stop), name=f"{self.name}:reading"
-                ),
-                tasks.create_task(
-                    self._reading.try_again(self._holdings, self._stop), name=f"{self.name}:delayed"
-                ),
-            ]
+        holdings = tasks.create_task(self._holdings.run(), name=f"{self.name}:holdings")
+        acknowledging = tasks.create_task(self._acknowledging.run(), name=f"{self.name}:acknowledging")
+        incoming = [
+            tasks.create_task(self._reading.read(self._holdings, self._stop), name=f"{self.name}:reading"),
+            tasks.create_task(self._reading.try_again(self._holdings, self._stop), name=f"{self.name}:delayed"),
+        ]
+        try:
             await stop.wait()
-            deadline = clock() + grace
+        finally:
             self._stop.set()
             self._reading.wake()
-            self._holdings.depart()
-            await asyncio.wait(incoming, timeout=grace)
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=max(0.0, deadline - clock()))
-            for task in [*self._tasks, *incoming]:
-                task.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(1.0, deadline - clock())):
-                    await self._holdings.departed()
-            for task in (holdings, acknowledging):
-                task.cancel()
+        deadline = clock() + grace
+        self._holdings.depart()
+        await asyncio.wait(incoming, timeout=grace)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(0.0, deadline - clock()))
+        for task in [*self._tasks, *incoming]:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(1.0, deadline - clock())):
+                await self._holdings.departed()
+        for task in (holdings, acknowledging):
+            task.cancel()
 
     # What comes in
 

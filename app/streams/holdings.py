@@ -20,7 +20,7 @@ from app.streams import store
 from app.streams.entry import Entry
 from app.streams.failure import describe
 from app.streams.intake import GroupMissing, Intake, create_group
-from app.streams.leases import LEASE_SECONDS, RENEW_SECONDS, Leases
+from app.streams.leases import RENEWALS, Leases
 from app.streams.partition import Partition
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Holdings:
     @property
     def settled(self) -> bool:
         """True while leases are renewed and every partition that stays is ready."""
-        fresh = time.monotonic() - self.renewed_at < LEASE_SECONDS
+        fresh = time.monotonic() - self.renewed_at < self._leases.seconds
         return fresh and all(partition.active for partition in self._partitions.values())
 
     def nudge(self) -> None:
@@ -108,16 +108,17 @@ class Holdings:
     async def run(self) -> None:
         """Renew, take and give up until departed."""
         failures = 0
+        interval = self._leases.seconds / RENEWALS
         try:
             while not self._departed.is_set():
                 self._nudge.clear()
-                pause = RENEW_SECONDS
+                pause = interval
                 try:
                     await self._look()
                     failures = 0
                 except RedisError as error:
                     failures += 1
-                    pause = min(RENEW_SECONDS, BACKOFF.compute(failures))
+                    pause = min(interval, BACKOFF.compute(failures))
                     if failures == 1:
                         log.warning(
                             "leases not renewed", extra={"group": self._group, "error": describe(error)}
@@ -126,7 +127,8 @@ class Holdings:
                 if self._departing and not self._partitions and not failures:
                     self._departed.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._nudge.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._nudge.wait()
         finally:
             if self._activation is not None:
                 self._activation.cancel()

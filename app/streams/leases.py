@@ -1,6 +1,6 @@
 """Which worker reads which partition: leases in Redis, shared out evenly, with fencing tokens.
 
-Each worker renews once a second what it holds and takes free partitions up to its share (partitions / workers).
+Each worker renews, once a second, what it holds and takes free partitions up to its share (partitions / workers).
 Who holds more than its share, because another worker came, gives up what is too much after finishing it. A
 dead worker's leases end after LEASE_SECONDS. One that was only frozen finds on waking that its time has passed
 on its own clock, and its late claims are refused by its token being the older one (`store.claim`).
@@ -20,7 +20,8 @@ from app.events.envelope import PARTITIONS, stream_name
 from app.streams import names
 
 LEASE_SECONDS = 5.0
-RENEW_SECONDS = 1.0
+RENEWALS = 5
+"""How often a lease is renewed in its life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Leases:
         self._redis = redis
         self._group = group
         self._worker = worker
-        self._seconds = seconds
+        self.seconds = seconds
         self._partitions = partitions
         self._clock = clock
         self.floor = 0
@@ -64,12 +65,12 @@ class Leases:
         `leaving`: held partitions that are being given up; they are kept alive but do not count.
         """
         # The validity counts from before the call: the server may have answered long ago.
-        valid_until = self._clock() + self._seconds
+        valid_until = self._clock() + self.seconds
         reply: list[Any] = await self._renew(
             keys=[names.leases(self._group), names.workers(self._group)],
             args=[
                 self._worker,
-                int(self._seconds * 1000),
+                int(self.seconds * 1000),
                 self._partitions,
                 "1" if take_part else "0",
                 self.floor,

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 READ_COUNT = 64
 """Entries per partition and read."""
-READ_SECONDS = 1.0
+READ_SECONDS = 0.5
 """How long a read waits for entries; well below the life of a lease."""
 DELAYED_SECONDS = 0.5
 DELAYED_MOST = 2_000
@@ -75,7 +75,8 @@ class Reading:
             if not readable or not self._waiting.has_room or self._gate.remaining():
                 self._room.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._room.wait(), READ_SECONDS / 2)
+                    async with asyncio.timeout(READ_SECONDS / 2):
+                        await self._room.wait()
                 continue
             self.partitions = frozenset(readable)
             try:
@@ -101,7 +102,8 @@ class Reading:
             with suppress(RedisError):
                 await create_group(self._redis, self._group)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), BACKOFF.compute(failures))
+            async with asyncio.timeout(BACKOFF.compute(failures)):
+                await stop.wait()
 
     async def _sweep(self, usable: list[Partition]) -> None:
         """Take in what is pending in our partitions and unknown here. No read is under way meanwhile."""
@@ -125,7 +127,8 @@ class Reading:
         """Bring in what is due to be tried again, until `stop`."""
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), DELAYED_SECONDS)
+                async with asyncio.timeout(DELAYED_SECONDS):
+                    await stop.wait()
             usable = holdings.usable()
             if self._gate.remaining() or not usable:
                 continue

@@ -105,7 +105,8 @@ class Schedule:
                 if failures == 1:
                     log.warning("schedule not read", extra={"error": describe(error)})
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     async def _take(self) -> float:
         """Begin what is due, as far as there is room; return the seconds until the next look."""

@@ -132,7 +132,8 @@ class Worker:
                 failures += 1
                 log.warning("Redis is not there yet", extra={"error": type(error).__name__})
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), BACKOFF.compute(failures))
+                    async with asyncio.timeout(BACKOFF.compute(failures)):
+                        await stop.wait()
             else:
                 return
 
