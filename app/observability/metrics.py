@@ -253,6 +253,14 @@ MODERATION_SANCTIONS = counter(
 MODERATION_REFUSALS = counter(
     "moderation_refusals_total", "Automatic sanctions that authority refused, by reason.", ("reason",)
 )
+PROVIDER_CALLS = counter(
+    "provider_calls_total",
+    "Calls to the OpenAI-compatible API, by endpoint and outcome.",
+    ("endpoint", "outcome"),
+)
+PROVIDER_MS = histogram(
+    "provider_latency_ms", "Time of successful provider calls, by endpoint.", ("endpoint",)
+)
 MODERATION_SECONDS = histogram(
     "moderation_reaction_ms", "Time from a message's arrival at the ingester to the sanction carried out."
 )
