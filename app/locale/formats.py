@@ -1,6 +1,7 @@
 """How the values of placeholders look in a language (CLDR, through babel).
 
 int, float, Decimal   the locale's separators: 1,234.5 · 1.234,5 · 1 234,5. Ids and case numbers: pass a str
+Percent               50% · 50 %
 datetime              Discord's own markup, which each reader sees in their language and time zone
 date                  29 February 2028 · 29. Februar 2028
 timedelta             the two largest units: 1 minute and 15 seconds
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
+
+from app.locale.text import Percent
 
 SECONDS: tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...] = (
     ("day", 86_400),
@@ -33,6 +36,10 @@ def format_value(value: Any, locale: str, render: Callable[[Any], str]) -> str:
             return value
         case bool():
             return str(value)
+        case Percent():
+            from babel.numbers import format_percent
+
+            return format_percent(value, locale=locale)
         case int() | float() | Decimal():
             return format_number(value, locale)
         case datetime():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+
+class Percent(float):
+    """A share as the value of a placeholder: 0.5 is shown as 50%, 50 % in some languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,9 @@ def t(message: str, /, **params: Any) -> Text:
 def tn(one: str, many: str, /, count: int, **params: Any) -> Text:
     """Mark a message with plural forms. `{count}` is filled in with the number."""
     return Text(one, plural=many, count=count, params=params)
+
+
+def joined(texts: Sequence[Text], separator: str = "\n") -> Text:
+    """Return several texts as one, each translated on its own."""
+    template = separator.join(f"{{part{number}}}" for number in range(len(texts)))
+    return Text(template, params={f"part{number}": text for number, text in enumerate(texts)})

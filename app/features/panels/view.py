@@ -10,7 +10,7 @@ from app.features.panels.models import Choice, Kind, PollState
 from app.interactions.components import ActionRow, Button, ButtonStyle
 from app.interactions.custom_id import Target
 from app.interactions.layout import Container, Separator, TextDisplay
-from app.locale.text import Text, t, tn
+from app.locale.text import Percent, Text, joined, t, tn
 
 BAR = 12
 """Characters of a poll's longest bar: what fits beside a percentage on a phone."""
@@ -27,7 +27,7 @@ def show(state: PollState, now: datetime, *, pressed: Pressed, manage: Target) -
     is_open = panel.is_open(now)
     texts = [TextDisplay(f"## {panel.title}")]
     if panel.kind is Kind.POLL:
-        texts.append(TextDisplay("\n".join(_line(choice, state) for choice in panel.choices)))
+        texts.append(TextDisplay(joined([_line(choice, state) for choice in panel.choices])))
     texts.append(TextDisplay(Text("-# {text}", params={"text": _footer(state, is_open=is_open)})))
     rows: list[ActionRow] = []
     if is_open:
@@ -47,11 +47,13 @@ def manage_buttons(edit: Target, close: Target) -> Sequence[Button]:
     )
 
 
-def _line(choice: Choice, state: PollState) -> str:
+def _line(choice: Choice, state: PollState) -> Text:
     votes = state.votes.get(choice.key, 0)
     share = votes / state.total if state.total else 0.0
     filled = round(share * BAR)
-    return f"**{choice.label}**\n`{'█' * filled}{'░' * (BAR - filled)}` {share:.0%} ({votes})"
+    bar = "█" * filled + "░" * (BAR - filled)
+    values = {"label": choice.label, "bar": bar, "share": Percent(share), "votes": votes}
+    return Text("**{label}**\n`{bar}` {share} ({votes})", params=values)
 
 
 def _footer(state: PollState, *, is_open: bool) -> Text:

@@ -125,16 +125,18 @@ class Stage:
 
     async def post_poll(self, *answers: str, lasts: str | None = None, **rest: Any) -> dict[str, Any]:
         """Post a poll and return its message."""
+        before = len(self.discord.posted)
         opened = await self.run("panel poll", **rest)
         answer = await self.submit(opened["data"]["custom_id"], poll_leaves(*answers, lasts=lasts), **rest)
-        assert "posted" in answer["data"]["content"], answer
+        assert len(self.discord.posted) == before + 1, answer
         return self.discord.posted[-1]
 
     async def post_roles(self, *roles: int, many: str = "many") -> dict[str, Any]:
         """Post a role picker and return its message."""
+        before = len(self.discord.posted)
         opened = await self.run("panel roles")
         answer = await self.submit(opened["data"]["custom_id"], *role_leaves(*roles, many=many))
-        assert "posted" in answer["data"]["content"], answer
+        assert len(self.discord.posted) == before + 1, answer
         return self.discord.posted[-1]
 
 

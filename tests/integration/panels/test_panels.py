@@ -14,10 +14,8 @@ from app.adapters.discord.errors import PermissionsRefused
 from app.adapters.postgres.pool import Pool, open_pool
 from app.adapters.postgres.query import many, value
 from app.features.panels.closing import close_poll
-from app.features.panels.models import PanelId
 from app.features.panels.panels import CLOSE, Panels
 from app.interactions.permissions import Permission
-from app.snowflake import GuildId
 from app.streams.store import Scheduled, take_due
 from tests.fixtures.interactions import GUILD, member, press
 from tests.integration.panels.stage import (
@@ -108,14 +106,11 @@ async def test_wrong_answers_are_told(stage: Stage, answers: tuple[str, ...], pr
 
 async def test_the_poll_speaks_the_language_of_the_server(stage: Stage) -> None:
     """Whoever presses: all see the same message."""
-    await stage.post_poll(locale="ja", guild_locale="de")
-    [panel] = await panels_of(stage)
-    assert panel.locale == "de"
-
-
-async def panels_of(stage: Stage) -> list[Any]:
-    state = await service(stage).find(GuildId(GUILD), PanelId(1))
-    return [state.panel]
+    message = await stage.post_poll(locale="ja", guild_locale="de")
+    assert list(buttons(message))[-1] == "Verwalten"
+    answer = await stage.press(buttons(message)["Monday"], locale="ja", guild_locale="de")
+    assert "1 Stimme" in text(answer["data"])
+    assert list(buttons(answer["data"]))[-1] == "Verwalten"
 
 
 def service(stage: Stage) -> Panels:

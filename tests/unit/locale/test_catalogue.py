@@ -10,7 +10,7 @@ import pytest
 
 from app.locale.catalogue import Catalogue
 from app.locale.formats import format_duration, format_number
-from app.locale.text import Text, t, tn
+from app.locale.text import Percent, Text, joined, t, tn
 
 CATALOGUE = Catalogue.load()
 
@@ -117,6 +117,12 @@ def test_durations_have_two_units_at_most(seconds: float, locale: str, shown: st
         format_duration(timedelta(seconds=seconds), locale).replace("\u202f", " ").replace("\xa0", " ")
         == shown
     )
+
+
+def test_shares_and_joined_texts() -> None:
+    share = joined([t("{share}", share=Percent(2 / 3)), t("Back")])
+    assert render(share, "en-US") == "67%\nBack"
+    assert render(share, "fr").replace("\u202f", " ").replace("\xa0", " ") == "67 %\nRetour"
 
 
 def test_times_are_left_to_discord_and_dates_are_written_out() -> None:
