@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from app.adapters.discord.rest import DiscordRest
+    from app.adapters.openai.client import OpenAI
     from app.adapters.postgres.pool import Pool
     from app.keyring import Keyring
     from app.locale.catalogue import Catalogue
@@ -34,6 +35,8 @@ class Floor:
     guild_settings: GuildSettings
     catalogue: Catalogue
     keyring: Keyring
+    provider: OpenAI | None
+    """None without OPENAI_API_KEY: moderation then works by rules only."""
     clock: Callable[[], datetime]
 
     @property

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from app import catalog
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.embedded import StoreUrls, embedded_stores
+from app.adapters.openai.client import OpenAI
 from app.adapters.postgres.migrate import migrate, pending
 from app.adapters.postgres.pool import Pool, open_pool
 from app.adapters.redis.client import open_redis
@@ -85,6 +86,10 @@ async def open_runtime(
         discord = await stack.enter_async_context(DiscordRest.open(settings, redis))
         guild_settings = GuildSettings(postgres, redis)
         await stack.enter_async_context(guild_settings.listening())
+        provider = None
+        if settings.openai_api_key is not None:
+            key = settings.openai_api_key.get_secret_value()
+            provider = await stack.enter_async_context(OpenAI.open(key, settings.openai_base_url))
         floor = Floor(
             settings=settings,
             postgres=postgres,
@@ -93,6 +98,7 @@ async def open_runtime(
             guild_settings=guild_settings,
             catalogue=Catalogue.load(),
             keyring=load_keyring(settings),
+            provider=provider,
             clock=clock,
         )
         yield Runtime(

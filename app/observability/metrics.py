@@ -55,11 +55,10 @@ GC_PAUSE = histogram("gc_pause_ms", "Duration of Python garbage collections by g
 ERRORS = counter("discord_errors_total", "Errors that reached the edge of a process, by where.", ("where",))
 
 # Interactions (web)
-INTERACTIONS = counter(
-    "interactions_total", "Interaction requests by type and by how they were answered.", ("type", "outcome")
-)
 INTERACTION_MS = histogram(
-    "interaction_ms", "Time from an interaction's arrival to its answer, handler included.", ("type",)
+    "interaction_ms",
+    "Interaction requests by type and by how they were answered, with the time until then.",
+    ("type", "outcome"),
 )
 INTERACTION_REPLAYS = counter("interaction_replays_total", "Interactions whose id had been seen before.")
 INTERACTION_TAKEOVERS = counter(
@@ -252,6 +251,14 @@ MODERATION_SANCTIONS = counter(
 )
 MODERATION_REFUSALS = counter(
     "moderation_refusals_total", "Automatic sanctions that authority refused, by reason.", ("reason",)
+)
+MODERATION_UNSCANNED = counter(
+    "moderation_unscanned_total",
+    "Messages that stages 2 and 3 did not judge, by reason (alert).",
+    ("reason",),
+)
+MODERATION_WAITING = counter(
+    "moderation_waits_total", "Times a message was put off because the provider was down."
 )
 PROVIDER_CALLS = counter(
     "provider_calls_total",

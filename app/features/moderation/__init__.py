@@ -12,6 +12,10 @@ from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
+from app.features.moderation.stages.agent import AgentStage
+from app.features.moderation.stages.context import ChannelContext
+from app.features.moderation.stages.scanner import Scanner
+from app.features.moderation.stages.scores import ScoreStage
 from app.features.moderation.verdicts import Verdicts
 
 
@@ -24,6 +28,9 @@ def _services(floor: Floor) -> Services:
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
     automod = Automod(floor.postgres, rules, verdicts, carry_out, floor.guild_settings, floor.clock)
+    provider = floor.provider
+    stages = None if provider is None else (ScoreStage(provider, floor.redis), AgentStage(provider))
+    context = ChannelContext(floor.redis, floor.keyring)
     return {
         AuditLog: audit,
         Authority: authority,
@@ -35,6 +42,7 @@ def _services(floor: Floor) -> Services:
         ),
         RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
         Rules: rules,
+        Scanner: Scanner(stages, context, rules, automod, floor.guild_settings, floor.clock),
         Verdicts: verdicts,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from app.adapters.postgres.pool import Pool, transaction
@@ -11,7 +11,7 @@ from app.events.message import Message
 from app.events.messages import MessageCreated, MessageUpdated
 from app.features.moderation.carry_out import KIND, CarryOut
 from app.features.moderation.cases import store as cases
-from app.features.moderation.models import Sanction, Subject
+from app.features.moderation.models import Finding, Sanction, Subject
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.features.moderation.text.view import TextView
@@ -44,24 +44,43 @@ class Automod:
         self._clock = clock
 
     async def check(self, message: Message) -> Verdict | None:
-        """Judge one message as it reads now. Raises TryLater, DatabaseUnavailable and StaleLease."""
-        if not message.guild_id or message.author is None or message.webhook_id is not None:
+        """Judge one message by the rules. Raises TryLater, DatabaseUnavailable and StaleLease."""
+        if not judgeable(message):
             return None
         settings = await self._settings.get(message.guild_id, FEATURE, ModerationSettings)
-        if self._exempt(message, settings):
+        if exempt(message, settings):
             return None
         findings = await self._rules.judge_message(message, self._clock())
-        stage = "rules" if findings else "clean"
-        metrics.MODERATION_MESSAGES.labels(stage).inc()
+        metrics.MODERATION_MESSAGES.labels("rules" if findings else "clean_rules").inc()
         if not findings:
             return None
         text = "\n".join(message.texts())
+        return await self.act(message, settings, findings, text=text, normalised=TextView.of(text).plain.text)
+
+    async def act(
+        self,
+        message: Message,
+        settings: ModerationSettings,
+        findings: Sequence[Finding],
+        *,
+        text: str,
+        normalised: str,
+        thresholds: Mapping[str, float] | None = None,
+        model: str | None = None,
+        prompt_version: str | None = None,
+    ) -> Verdict | None:
+        """Decide about what was found and have it carried out; None if that has happened before."""
         judged = Judged(
             subject=subject_of(message),
             text=text,
-            normalised=TextView.of(text).plain.text,
+            normalised=normalised,
             findings=findings,
-            rules=[{"rule_id": f.rule_id, "version": f.rule_version} for f in findings],
+            rules=[
+                {"rule_id": f.rule_id, "version": f.rule_version} for f in findings if f.rule_id is not None
+            ],
+            thresholds=thresholds,
+            model=model,
+            prompt_version=prompt_version,
             deletable=message.deletable,
         )
         verdict = await self._verdicts.decide(judged, settings)
@@ -72,8 +91,7 @@ class Automod:
         if verdict.refusal is not None:
             metrics.MODERATION_REFUSALS.labels(verdict.refusal).inc()
         if verdict.case is not None:
-            allowed = verdict.refusal is None
-            await self._carry_out.case(verdict.case, allowed=allowed)
+            await self._carry_out.case(verdict.case, allowed=verdict.refusal is None)
         return verdict
 
     async def _resume(self, subject: Subject) -> None:
@@ -82,18 +100,24 @@ class Automod:
         if case is not None and case.state == "recorded":
             await self._carry_out.case(case)
 
-    @staticmethod
-    def _exempt(message: Message, settings: ModerationSettings) -> bool:
-        if message.channel_id in settings.exempt_channels:
-            return True
-        return bool(message.member and set(message.member.roles) & set(settings.exempt_roles))
-
     async def carry_out_case(self, guild: GuildId, number: int) -> None:
         """Do what a case says if nobody has: the safety net of scheduled work."""
         async with transaction(self._pool) as conn:
             case = await cases.find_case(conn, guild, number)
         if case is not None and case.state == "recorded" and case.sanction != Sanction.NONE:
             await self._carry_out.case(case)
+
+
+def judgeable(message: Message) -> bool:
+    """Return whether a member of a guild wrote it: no direct message, webhook or partial update."""
+    return bool(message.guild_id) and message.author is not None and message.webhook_id is None
+
+
+def exempt(message: Message, settings: ModerationSettings) -> bool:
+    """Return whether the guild exempts the channel or one of the author's roles from everything."""
+    if message.channel_id in settings.exempt_channels:
+        return True
+    return bool(message.member and set(message.member.roles) & set(settings.exempt_roles))
 
 
 def subject_of(message: Message) -> Subject:

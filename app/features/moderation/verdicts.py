@@ -205,7 +205,8 @@ def _record(
     subject = judged.subject
     return decisions.NewRecord(
         guild_id=subject.guild_id,
-        subject_key=subject.key,
+        # What is only in shadow must not take the place of a verdict that another stage reaches.
+        subject_key=subject.key if outcome is not None else f"{subject.key}:shadow",
         channel_id=subject.channel_id,
         user_id=subject.user_id,
         message_id=subject.message_id,
