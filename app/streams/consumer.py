@@ -144,7 +144,9 @@ class GroupConsumer:
         acknowledging = tasks.create_task(self._acknowledging.run(), name=f"{self.name}:acknowledging")
         incoming = [
             tasks.create_task(self._reading.read(self._holdings, self._stop), name=f"{self.name}:reading"),
-            tasks.create_task(self._reading.try_again(self._holdings, self._stop), name=f"{self.name}:delayed"),
+            tasks.create_task(
+                self._reading.try_again(self._holdings, self._stop), name=f"{self.name}:delayed"
+            ),
         ]
         try:
             await stop.wait()

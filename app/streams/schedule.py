@@ -158,6 +158,7 @@ class Schedule:
                 await store.finish(conn, job)
                 return "done"
             if is_unavailable(error):
+                self._wake_in(UNAVAILABLE_SECONDS)
                 await store.put_off(
                     conn, job, seconds=UNAVAILABLE_SECONDS, failed=False, error=describe(error)
                 )
@@ -179,9 +180,14 @@ class Schedule:
                 await store.give_up(conn, job, error=frames(error))
                 return "given_up"
             assert isinstance(verdict, Again)
+            self._wake_in(verdict.seconds)
             failed = verdict.failures > job.failures
             await store.put_off(conn, job, seconds=verdict.seconds, failed=failed, error=describe(error))
             return "failed" if failed else "later"
+
+    def _wake_in(self, seconds: float) -> None:
+        if seconds <= POLL_SECONDS:
+            asyncio.get_running_loop().call_later(seconds + 0.01, self._wake.set)
 
     async def _give_back(self) -> None:
         """Cancel what did not end in time and let others have it at once."""

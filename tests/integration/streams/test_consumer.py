@@ -81,7 +81,12 @@ async def test_a_failing_event_steps_aside_is_retried_and_then_is_a_dead_letter_
     assert len(letters) == 1
     assert len(tries) == 3
     letter = letters[0]
-    assert (letter.why, letter.failures, letter.event, letter.guild_id) == ("attempts", 3, "MESSAGE_CREATE", guild)
+    assert (letter.why, letter.failures, letter.event, letter.guild_id) == (
+        "attempts",
+        3,
+        "MESSAGE_CREATE",
+        guild,
+    )
     assert letter.error == "ValueError"
     assert "in handler" in letter.trace
     assert "secret text" not in str(letter)
@@ -112,7 +117,9 @@ async def _at_least(redis: Redis, group: str, count: int) -> list[dead_letters.D
     return found if len(found) >= count else []
 
 
-async def test_only_the_handler_that_failed_runs_again(redis: Redis, consume: Consume, wait_until: WaitUntil) -> None:
+async def test_only_the_handler_that_failed_runs_again(
+    redis: Redis, consume: Consume, wait_until: WaitUntil
+) -> None:
     good: list[int] = []
     bad: list[int] = []
 
@@ -199,7 +206,9 @@ async def test_a_hanging_handler_is_a_failure_and_frees_its_guild(
     assert letters[0].error == "TimeoutError"
 
 
-async def test_a_noisy_guild_does_not_starve_the_others(redis: Redis, consume: Consume, wait_until: WaitUntil) -> None:
+async def test_a_noisy_guild_does_not_starve_the_others(
+    redis: Redis, consume: Consume, wait_until: WaitUntil
+) -> None:
     order: list[int] = []
 
     @consumes(MessageCreated, group="noise")
@@ -208,7 +217,9 @@ async def test_a_noisy_guild_does_not_starve_the_others(redis: Redis, consume: C
         order.append(event.message.guild_id)
 
     noisy, quiet = guild_in(0, 1), guild_in(0, 2)
-    await publish(redis, *(message_envelope(noisy, n) for n in range(1, 1_501)), message_envelope(quiet, 9_999))
+    await publish(
+        redis, *(message_envelope(noisy, n) for n in range(1, 1_501)), message_envelope(quiet, 9_999)
+    )
     await consume(handler, concurrency=2)
     await wait_until(lambda: len(order) == 1_501)
     # The reader must look past 1,500 entries; the quiet guild then waits for one turn, not for all of them.
@@ -250,7 +261,9 @@ async def test_a_claim_makes_an_effect_happen_once(
             results.append(await store.claim(conn, "claims.test", event.key))
 
     # The same message twice, as Discord or a second session may send it.
-    await publish(redis, message_envelope(guild_in(0), 7, sequence=1), message_envelope(guild_in(0), 7, sequence=2))
+    await publish(
+        redis, message_envelope(guild_in(0), 7, sequence=1), message_envelope(guild_in(0), 7, sequence=2)
+    )
     await consume(handler)
     await wait_until(lambda: len(results) == 2)
     assert results == [True, False]
@@ -282,7 +295,9 @@ async def test_old_claims_are_pruned(pool: Pool) -> None:
     async with transaction(pool) as conn:
         for n in range(5):
             await store.claim(conn, "g", str(n))
-        await run(conn, "UPDATE streams.claims SET claimed_at = now() - interval '8 days' WHERE event_key < '3'")
+        await run(
+            conn, "UPDATE streams.claims SET claimed_at = now() - interval '8 days' WHERE event_key < '3'"
+        )
     async with transaction(pool) as conn:
         assert await store.prune_claims(conn, days=7.0, limit=2) == 2
         assert await store.prune_claims(conn, days=7.0, limit=100) == 1

@@ -75,7 +75,9 @@ async def test_a_worker_that_joins_gets_its_share_and_gives_it_back(
     await wait_until(lambda: held(a) == [16])
     await a.stop()
     assert await redis.zcard(names.workers("idle")) == 0
-    assert [await redis.xinfo_consumers(stream_name(p), "idle") for p in range(PARTITIONS)] == [[]] * PARTITIONS
+    assert [await redis.xinfo_consumers(stream_name(p), "idle") for p in range(PARTITIONS)] == [
+        []
+    ] * PARTITIONS
 
 
 async def test_events_flow_in_order_while_workers_come_and_go(
@@ -97,7 +99,9 @@ async def test_events_flow_in_order_while_workers_come_and_go(
     await wait_until(lambda: held(b)[0] > 0)
     await a.stop()
     await wait_until(lambda: sum(map(len, seen.values())) == 480)
-    assert all(seen[g] == list(range(1, 31)) for g in guilds), "once each, and in order, though partitions moved"
+    assert all(seen[g] == list(range(1, 31)) for g in guilds), (
+        "once each, and in order, though partitions moved"
+    )
     await b.stop()
 
 
@@ -134,7 +138,9 @@ async def _nothing_pending(redis: Redis, group: str, partition: int) -> bool:
     return (await lag.measure(redis, group, [partition])).pending == 0
 
 
-async def test_a_reply_lost_on_the_way_is_found_again(redis: Redis, consume: Consume, wait_until: WaitUntil) -> None:
+async def test_a_reply_lost_on_the_way_is_found_again(
+    redis: Redis, consume: Consume, wait_until: WaitUntil
+) -> None:
     """Entries that the server delivered to us and that never arrived are pending for us and unknown to us."""
     seen: list[int] = []
 
@@ -228,4 +234,6 @@ async def test_redis_whose_clock_went_back_gets_tokens_above_what_postgres_knows
     a = await consume(idle_handler, worker="a", lease_seconds=1.0)
     await wait_until(lambda: held(a) == [16] and a.consumer.status().settled)
     async with transaction(pool) as conn:
-        assert await value(conn, "SELECT min(token) FROM streams.fences WHERE consumer_group = 'idle'") > future
+        assert (
+            await value(conn, "SELECT min(token) FROM streams.fences WHERE consumer_group = 'idle'") > future
+        )
