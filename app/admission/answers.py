@@ -25,7 +25,8 @@ class Answers:
         """Keep an answer; the first one for an id stays."""
         if interaction_id in self._answers:
             return
-        self._answers[interaction_id] = answer
+        # A copy: orjson's bytes keep the 4 kB buffer that they were written into.
+        self._answers[interaction_id] = bytes(memoryview(answer))
         self._bytes += len(answer)
         while self._bytes > self._most_bytes or len(self._answers) > self._most:
             _, dropped = self._answers.popitem(last=False)

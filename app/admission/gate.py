@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 SCRIPT = importlib.resources.files(__package__).joinpath("admission.lua").read_text(encoding="utf-8")
 _SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest().encode()
 
+MOST_CHARGES = 8
+_PREFIXES = [(b"EVALSHA", _SHA, b"%d" % (1 + charges)) for charges in range(MOST_CHARGES + 1)]
+
 LEASE_MS = 1_000
 """How long a claim holds off repeats while nothing is answered: far above what a handler takes, and short
 enough for a repeat to take over and still answer within Discord's 3 s (contract 1.3)."""
@@ -47,6 +50,8 @@ ANSWER_MS = 16 * 60 * 1_000
 REPEAT_WAITS = 2.2
 """Seconds that a repeat waits for the first one's answer: below Discord's 3 s."""
 POLL_SECONDS = 0.04
+
+_LEASE, _ANSWER_LIFE = b"%d" % LEASE_MS, b"%d" % ANSWER_MS
 
 
 class State(Enum):
@@ -120,7 +125,7 @@ class Gate:
             return await self._wait_here(interaction_id)
         self._under_way[interaction_id] = None
         try:
-            reply = await self._evaluate(b"claim:%d" % interaction_id, b"%d" % LEASE_MS, charges)
+            reply = await self._evaluate(b"claim:%d" % interaction_id, _LEASE, charges)
             if reply == 1:
                 if self._alone:
                     self._rejoin()
@@ -139,7 +144,7 @@ class Gate:
     def settle(self, interaction_id: int, answer: bytes) -> None:
         """Keep the answer for repeats, here and in Redis, and wake those that wait. Waits for nothing."""
         self._answers.put(interaction_id, answer)
-        self._shared.post(b"SET", b"claim:%d" % interaction_id, answer, b"PX", b"%d" % ANSWER_MS)
+        self._shared.post(b"SET", b"claim:%d" % interaction_id, answer, b"PX", _ANSWER_LIFE)
         waiting = self._under_way.pop(interaction_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
@@ -174,19 +179,21 @@ class Gate:
         return Allowance(limit.count, 0, _milliseconds(reply[1]), _milliseconds(limit.microseconds))
 
     async def _evaluate(self, claim: bytes, lease: bytes, charges: Sequence[Charge]) -> Any:
-        command: list[bytes] = [b"EVALSHA", _SHA, b"%d" % (1 + len(charges)), claim]
-        arguments = [lease, b""]
-        for _, key, limit in charges:
-            command.append(key)
-            arguments += limit.arguments
-        command += arguments
+        command = (
+            *_PREFIXES[len(charges)],
+            claim,
+            *[key for _, key, _ in charges],
+            lease,
+            b"",
+            *[argument for _, _, limit in charges for argument in limit.arguments],
+        )
         try:
             return await self._shared.send(*command)
         except hiredis.ReplyError as error:
             if not str(error).startswith("NOSCRIPT"):
                 raise
-        command[0:2] = [b"EVAL", SCRIPT.encode()]  # somebody flushed the scripts; this loads it again
-        return await self._shared.send(*command)
+        # Somebody flushed the scripts; EVAL loads it again.
+        return await self._shared.send(b"EVAL", SCRIPT, *command[2:])
 
     async def _wait_here(self, interaction_id: int) -> Verdict:
         """Wait for the first of this id in this process."""
@@ -206,7 +213,7 @@ class Gate:
                 self.abandon(interaction_id)
                 return UNDER_WAY
             await asyncio.sleep(POLL_SECONDS)
-            reply = await self._evaluate(claim, b"%d" % LEASE_MS, ())
+            reply = await self._evaluate(claim, _LEASE, ())
             if reply == 1:
                 metrics.INTERACTION_TAKEOVERS.inc()
                 return ADMITTED

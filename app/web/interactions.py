@@ -90,6 +90,7 @@ class InteractionsEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        started = time.perf_counter()
         if scope["method"] != "POST":
             await refuse(send, 405, "Discord POSTs here.", [(b"allow", b"POST")])
             return
@@ -103,41 +104,41 @@ class InteractionsEndpoint:
         try:
             self._verifier.verify(scope["headers"], body)
         except BadSignature:
-            _COUNT_UNSIGNED.inc()
+            _UNSIGNED.observe((time.perf_counter() - started) * 1000)
             await self._unsigned(scope, send)
             return
         try:
             interaction = parse_interaction(body)
             route = self._dispatcher.route(interaction)
             if route.kind is InteractionType.PING:
-                _COUNT_PING.inc()
                 await respond(send, 200, PONG)
+                _PING.observe((time.perf_counter() - started) * 1000)
                 return
-            await self._guarded(route, interaction, send)
+            await self._guarded(route, interaction, send, started)
         except InvalidInteraction as error:
-            _COUNT_INVALID.inc()
+            _INVALID.observe((time.perf_counter() - started) * 1000)
             await refuse(send, 400, str(error))
 
-    async def _guarded(self, route: Route, interaction: Interaction, send: Send) -> None:
+    async def _guarded(self, route: Route, interaction: Interaction, send: Send, started: float) -> None:
         """Pass the gate, then handle; or send what the gate says. Raises InvalidInteraction."""
         verdict = await self._gate.admit(interaction.id, self._charges(route, interaction))
         if verdict is ADMITTED:
-            await self._handle(route, interaction, send)
+            await self._handle(route, interaction, send, started)
         elif isinstance(verdict, Repeated):
-            _count(route, "repeated")
             await respond(send, 200, verdict.answer)
+            _observe(route, "repeated", started)
         elif isinstance(verdict, Limited):
-            _count(route, "limited")
             answer = self._dispatcher.refuse(TooFast(verdict), route, interaction)
             self._gate.settle(interaction.id, answer.body)
             await respond(send, 200, answer.body)
+            _observe(route, "limited", started)
         else:
             assert verdict is UNDER_WAY
-            _count(route, "under_way")
             await respond(send, 200, self._dispatcher.refuse(StillWorking(), route, interaction).body)
+            _observe(route, "under_way", started)
 
-    async def _handle(self, route: Route, interaction: Interaction, send: Send) -> None:
-        flight = self.flights.start(route, interaction, send)
+    async def _handle(self, route: Route, interaction: Interaction, send: Send, started: float) -> None:
+        flight = self.flights.start(route, interaction, send, started)
         try:
             answer = await self._dispatcher.handle(route, interaction)
             if answer.deferral is not None:
@@ -157,9 +158,8 @@ class InteractionsEndpoint:
             self.flights.end(flight)
         if flight.waiting is None:
             self._gate.settle(interaction.id, answer.body)
-            _count(route, "answered" if answer.deferral is None else "job")
             await respond(send, 200, answer.body)
-            _INTERACTION_MS[route.kind].observe((asyncio.get_running_loop().time() - flight.started) * 1000)
+            _observe(route, "answered" if answer.deferral is None else "job", started)
         else:
             self._deliver(flight, flight.waiting, answer)
         if answer.disable is not None:
@@ -211,7 +211,7 @@ class InteractionsEndpoint:
     def _answer_in_its_place(self, flight: Flight) -> None:
         assert flight.waiting is not None
         self._gate.settle(flight.interaction.id, flight.waiting.body)
-        _count(flight.route, "deferred")
+        _observe(flight.route, "deferred", flight.started)
         metrics.AUTOMATIC_DEFERRALS.labels(flight.route.kind.name.lower()).inc()
         sending = asyncio.create_task(respond(flight.send, 200, flight.waiting.body))
         self._sending.add(sending)
@@ -241,16 +241,15 @@ class InteractionsEndpoint:
 
 
 _OUTCOMES = ("answered", "job", "deferred", "repeated", "limited", "under_way")
-_COUNTERS = {
-    (kind, outcome): metrics.INTERACTIONS.labels(kind.name.lower(), outcome)
+_OBSERVED = {
+    (kind, outcome): metrics.INTERACTION_MS.labels(kind.name.lower(), outcome)
     for kind in list(InteractionType)
     for outcome in _OUTCOMES
 }
-_INTERACTION_MS = {kind: metrics.INTERACTION_MS.labels(kind.name.lower()) for kind in list(InteractionType)}
-_COUNT_PING = _COUNTERS[InteractionType.PING, "answered"]
-_COUNT_UNSIGNED = metrics.INTERACTIONS.labels("unknown", "unsigned")
-_COUNT_INVALID = metrics.INTERACTIONS.labels("unknown", "invalid")
+_PING = _OBSERVED[InteractionType.PING, "answered"]
+_UNSIGNED = metrics.INTERACTION_MS.labels("unknown", "unsigned")
+_INVALID = metrics.INTERACTION_MS.labels("unknown", "invalid")
 
 
-def _count(route: Route, outcome: str) -> None:
-    _COUNTERS[route.kind, outcome].inc()
+def _observe(route: Route, outcome: str, started: float) -> None:
+    _OBSERVED[route.kind, outcome].observe((time.perf_counter() - started) * 1000)

@@ -209,6 +209,7 @@ async def serve(settings: Settings, *, features: tuple[Feature, ...] = catalog.F
             log_config=None,
             proxy_headers=False,  # TRUSTED_PROXIES decides, in app.admission.proxies
             server_header=False,
+            date_header=False,  # the proxy in front adds it, and uvicorn checks each header anew
             backlog=2048,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds - CLOSING_SECONDS)),

@@ -1,8 +1,8 @@
 """One Redis connection that all requests of a process share: commands are written at once, answered in order.
 
 A pool gives each caller a connection for the length of a round trip; at thousands of small commands a second
-that costs more than what the commands do. Here a command costs one write into the transport's buffer (uvloop
-joins those of one loop turn into one system call) and one future; hiredis parses the replies of one read.
+that costs more than what the commands do. Here the commands of one loop turn leave in one write, their replies
+come back in few reads and are parsed by hiredis, and a command costs little more than its future.
 
 Outages cost callers nothing: while the connection is down `send` raises at once, one task reconnects with
 growing pauses, and one watchdog for all commands (no timer each) gives the connection up when nothing comes.
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.25
 """Three such intervals without any answer, while commands wait, mean that the server is gone."""
+POST_SECONDS = 0.005
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
 
@@ -48,6 +49,9 @@ class SharedConnection(asyncio.Protocol):
         self._writer: asyncio.StreamWriter | None = None
         self._reader = hiredis.Reader()
         self._waiting: deque[asyncio.Future[Any] | None] = deque()
+        self._unsent: list[bytes] = []
+        self._flushing = False
+        self._posting: asyncio.TimerHandle | None = None
         self._answered = 0
         self._watch: asyncio.TimerHandle | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -61,18 +65,37 @@ class SharedConnection(asyncio.Protocol):
         """
         if not self.connected:
             raise NotConnected
-        assert self._transport is not None
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._waiting.append(future)
-        self._transport.write(_pack(command))
+        self._unsent.append(_pack(command))
+        if not self._flushing:
+            self._flushing = True
+            loop.call_soon(self._flush)
         return future
 
     def post(self, *command: bytes | str | int) -> None:
-        """Write a command whose reply nobody waits for; lost silently while the connection is down."""
-        if self.connected:
-            assert self._transport is not None
-            self._waiting.append(None)
-            self._transport.write(_pack(command))
+        """Write a command whose reply nobody waits for; lost silently while the connection is down.
+
+        It travels with the next command that somebody waits for, or after POST_SECONDS.
+        """
+        if not self.connected:
+            return
+        self._waiting.append(None)
+        self._unsent.append(_pack(command))
+        if self._posting is None:
+            self._posting = asyncio.get_running_loop().call_later(POST_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        """Write what has gathered: one system call for all commands of a loop turn."""
+        self._flushing = False
+        if self._posting is not None:
+            self._posting.cancel()
+            self._posting = None
+        if self._unsent:
+            if self._transport is not None:
+                self._transport.write(b"".join(self._unsent))
+            self._unsent.clear()
 
     # asyncio.Protocol
 
@@ -98,6 +121,7 @@ class SharedConnection(asyncio.Protocol):
         """Fail what is under way and let the keeper reconnect."""
         self.connected = False
         self._transport = None
+        self._unsent.clear()
         if self._watch is not None:
             self._watch.cancel()
         while self._waiting:
@@ -178,6 +202,7 @@ class SharedConnection(asyncio.Protocol):
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
+        self._flush()
         self.connected = False
         if self._transport is not None:
             self._transport.close()

@@ -1,0 +1,187 @@
+"""What a signed command costs: `gatehouse web` with everything on, against a bare ASGI function that only verifies.
+
+Server on one core, load generator and stores on the other; rounds interleaved; CPU time per request, so a shared
+machine spoils little. Limits are raised, not switched off: every request charges its three windows.
+
+    python -m tests.bench.interactions [--rounds 3] [--requests 12000] [--only NAME]
+
+With hikari installed in another environment, `BENCH_PEERS_PYTHON=/path/to/python` adds the peers of
+../shared/bench/interactions. The bars: at least 0.7 of the floor, faster than every peer, below 120 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import uvloop
+from nacl.signing import SigningKey
+
+from app.adapters.embedded import embedded_stores
+from app.adapters.postgres.migrate import migrate
+from app.settings import Settings
+from tests.bench.load import Load, generate
+from tests.bench.signed_requests import APPLICATION_ID, Requests
+
+SHARED = Path(__file__).resolve().parents[3] / "shared/bench/interactions"
+SERVER_CPU, LOAD_CPU = 0, 1
+BAR = 0.7
+MOST_MB = 120
+UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
+
+
+@dataclass
+class Server:
+    """One server under test."""
+
+    name: str
+    command: list[str]
+    path: str = "/interactions"
+    cwd: Path | None = None
+    cpu_us: list[float] = field(default_factory=list)
+    per_second: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    memory_mb: float = 0.0
+
+
+def servers() -> list[Server]:
+    """Ours, the floor, and the peers that can be run here."""
+    found = [
+        Server("floor: bare ASGI + PyNaCl + orjson", [sys.executable, *UVICORN, "tests.bench.floor:app", "--port"]),
+        Server("gatehouse web", [sys.executable, "-m", "app", "web"]),
+    ]
+    peers = os.environ.get("BENCH_PEERS_PYTHON")
+    if peers and (SHARED / "servers").is_dir():
+        folder = SHARED / "servers"
+        found.append(Server("hikari RESTBot, asyncio", [peers, "hikari_restbot.py"], "/", folder))
+        found.append(Server("hikari RESTBot, uvloop", [peers, "hikari_restbot.py", "{port}", "uvloop"], "/", folder))
+    return found
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(server: Server, environment: dict[str, str]) -> Iterator[tuple[psutil.Process, int]]:
+    """Start it on its own core and wait until it accepts connections."""
+    port = free_port()
+    command = [part.replace("{port}", str(port)) for part in server.command]
+    if not any("{port}" in part for part in server.command) and server.name != "gatehouse web":
+        command.append(str(port))
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **environment, "PORT": str(port)},
+        cwd=server.cwd,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        os.sched_setaffinity(process.pid, {SERVER_CPU})
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{server.name} did not start") from None
+                time.sleep(0.05)
+        yield psutil.Process(process.pid), port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+
+def measure(server: Server, environment: dict[str, str], key: SigningKey, count: int, seed: int) -> None:
+    """One round: warm up, then count CPU time over the requests."""
+    requests = Requests(key, seed)
+    with running(server, environment) as (process, port):
+        if server.name == "gatehouse web":
+            time.sleep(1.5)  # the socket listens before the stores are open
+        uvloop.run(generate(port, list(requests.commands(1000, server.path))))
+        prepared = list(requests.commands(count, server.path))
+        before = process.cpu_times()
+        load: Load = uvloop.run(generate(port, prepared))
+        after = process.cpu_times()
+        if load.statuses[200] != count or not all(b'"type":4' in body.replace(b" ", b"") for body in load.bodies):
+            raise SystemExit(f"{server.name} answered {dict(load.statuses)} {load.bodies[:1]}")
+        server.cpu_us.append((after.user - before.user + after.system - before.system) / count * 1e6)
+        server.per_second.append(count / load.seconds)
+        server.p99_ms.append(load.percentile(0.99))
+        server.memory_mb = max(server.memory_mb, process.memory_info().rss / 2**20)
+
+
+def main() -> int:
+    """Print the table; 1 when a bar is missed."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--requests", type=int, default=12_000)
+    options.add_argument("--only", default="")
+    arguments = options.parse_args()
+    key = SigningKey.generate()
+    tested = [server for server in servers() if arguments.only in server.name]
+    os.sched_setaffinity(0, {LOAD_CPU})
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        given = {"DATA_DIR": folder, **{k: os.environ[k] for k in ("DATABASE_URL", "REDIS_URL") if k in os.environ}}
+        stores = stack.enter_context(embedded_stores(Settings.from_environment(given), durable=False))
+        migrate(stores.database)
+        environment = {
+            "DATABASE_URL": stores.database,
+            "REDIS_URL": stores.redis,
+            "DATA_DIR": folder,
+            "DISCORD_PUBLIC_KEY": key.verify_key.encode().hex(),
+            "DISCORD_APPLICATION_ID": str(APPLICATION_ID),
+            "LIMIT_USER": "1000/1",
+            "LIMIT_USER_COMMAND": "1000/1",
+            "LIMIT_GUILD": "1000/1",
+            "LOG_LEVEL": "warning",
+        }
+        for round_ in range(arguments.rounds):
+            for server in tested if round_ % 2 == 0 else tested[::-1]:
+                measure(server, environment, key, arguments.requests, seed=round_)
+    return report(tested)
+
+
+def report(tested: list[Server]) -> int:
+    """Print medians and the ratio to the floor."""
+    floor = next((statistics.median(s.cpu_us) for s in tested if s.name.startswith("floor")), None)
+    print(f"{'server':38} {'CPU µs/request':>15} {'of the floor':>13} {'requests/s':>11} {'p99 ms':>7} {'MB':>5}")
+    ours = None
+    for server in tested:
+        cpu = statistics.median(server.cpu_us)
+        share = "" if floor is None else f"{floor / cpu:.2f}"
+        print(
+            f"{server.name:38} {cpu:15.1f} {share:>13} {statistics.median(server.per_second):11.0f}"
+            f" {statistics.median(server.p99_ms):7.2f} {server.memory_mb:5.0f}"
+        )
+        if server.name == "gatehouse web":
+            ours = server
+    if ours is None or floor is None:
+        return 0
+    cpu = statistics.median(ours.cpu_us)
+    missed = [f"{floor / cpu:.2f} of the floor, not {BAR}"] if floor / cpu < BAR else []
+    missed += [f"slower than {s.name}" for s in tested if s is not ours and not s.name.startswith("floor") and statistics.median(s.cpu_us) < cpu]
+    missed += [f"{ours.memory_mb:.0f} MB, more than {MOST_MB}"] if ours.memory_mb > MOST_MB else []
+    print("; ".join(missed) or "bars met")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
