@@ -33,6 +33,7 @@ class _Lane:
     limit: int | None = None
     window: float = 0.0
     used: int = 0
+    began: float = 0.0
     reset: float = 0.0
     shut: float = 0.0
     probe_until: float = 0.0
@@ -102,7 +103,14 @@ class LocalLimiter:
             first = bucket.remaining == bucket.limit - 1
             lane.window = bucket.reset_after if first else max(lane.window, bucket.reset_after)
             if lane.limit is None:
-                lane.used, lane.reset = 1, now + bucket.reset_after
+                lane.used, lane.began = 1, now - lane.window
+            elif not verdict.counted_here:
+                lane.used, lane.began = (1, now) if now >= lane.reset else (lane.used + 1, lane.began)
+            # Windows are Discord's, not ours: another process may have begun this one. (An answer that was slow
+            # tells of the window before.)
+            if now + bucket.reset_after > lane.began + lane.window / 10:
+                _, window = self._share(bucket.limit, lane.window)
+                lane.reset = now + bucket.reset_after + window - lane.window
             lane.limit = bucket.limit
             if bucket.remaining == 0:
                 lane.shut = max(lane.shut, now + bucket.reset_after)
@@ -170,7 +178,7 @@ class LocalLimiter:
             if lane.probe_until > now:
                 return min(lane.probe_until - now, POLL_SECONDS)
             return POLL_SECONDS * ahead
-        allowed, window = self._share(lane)
+        allowed, window = self._share(lane.limit, lane.window)
         used = 0 if now >= lane.reset else lane.used
         free = allowed - used
         if ticket.priority.paced and free > 0:
@@ -193,16 +201,15 @@ class LocalLimiter:
             lane.probe_until = now + PROBE_SECONDS
             return
         if now >= lane.reset:
-            _, window = self._share(lane)
-            lane.used, lane.reset = 0, now + window
+            _, window = self._share(lane.limit, lane.window)
+            lane.used, lane.began, lane.reset = 0, now, now + window
         lane.used += 1
 
-    def _share(self, lane: _Lane) -> tuple[int, float]:
+    def _share(self, limit: int, window: float) -> tuple[int, float]:
         """Calls per window, and its length, that are this process's part of a bucket."""
-        assert lane.limit is not None
-        if lane.limit >= self.processes:
-            return lane.limit // self.processes, lane.window
-        return 1, lane.window * math.ceil(self.processes / max(1, lane.limit))
+        if limit >= self.processes:
+            return limit // self.processes, window
+        return 1, window * math.ceil(self.processes / limit)
 
     @property
     def _period(self) -> float:
@@ -247,7 +254,9 @@ class LocalLimiter:
                 del self._waiting[queue]
 
     def _verdict(self, answer: Answer, wait: float, lane: str = "") -> Verdict:
-        return Verdict(answer, wait, lane, 0, self.processes, len(self._bad) * self.processes)
+        return Verdict(
+            answer, wait, lane, 0, self.processes, len(self._bad) * self.processes, counted_here=True
+        )
 
 
 def _route_key(ticket: Ticket) -> str:

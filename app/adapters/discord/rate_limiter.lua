@@ -18,7 +18,7 @@ local SECOND = 1000000
 local LATE = 50000              -- a waiting call that is this late for its turn is passed over
 local PROBE = 10 * SECOND       -- an answer that does not come by then is not waited for any longer
 local POLL = 25000              -- how often to ask for something that has no known time
-local CATCH_UP = 4              -- slots that a late start may make up for
+local CATCH_UP = 10             -- slots that a late start may make up for
 local SPREAD = 20000            -- what the global window is stretched by, so that jitter on the way is no offence
 local KEEP = 3600               -- seconds that an unused bucket is remembered
 
@@ -142,26 +142,28 @@ if lane then
 end
 
 -- The global limit: calls go out one period apart. Urgent ones may go at once while less than a fifth of the
--- window is used, and in no window does anybody exceed the limit.
+-- window is used, and in no window does anybody exceed the limit. Whoever has n calls before it takes the n-th
+-- slot from now: if the first in the queue is slow to come, the second does not lose its own slot by that.
 local global_key, grants_key = prefix .. 'global', prefix .. 'grants'
 local next_due, period, for_bucket = 0, 0, wait > 0
 if counts_globally then
   local g = numbers(global_key, 'next', 'pause', 'spread', 'spread_at')
   local spread = math.max(SPREAD, (g[3] or 0) - (now - (g[4] or 0)) / 1000)
-  period, next_due = (SECOND + spread) / global_limit, g[1] or 0
+  period = (SECOND + spread) / global_limit
+  next_due = math.max(g[1] or 0, now - CATCH_UP * period)
   local stretched = SECOND + spread / 4
-  local function used(count)
+  local function leaves(count)
+    -- When the window will hold fewer than `count` of the calls that it holds now.
     local at = tonumber(redis.call('LINDEX', grants_key, count - 1) or nil)
     return at and at + stretched or 0
   end
-  local earliest = math.max(g[2] or 0, used(global_limit))
-  if paced or used(math.max(1, math.floor(global_limit / 5))) > now then
-    earliest = math.max(earliest, next_due)
-  end
   local before = waiting_before('@')
-  if earliest > now or before > 0 then
-    wait = math.max(wait, math.max(earliest - now, POLL / 5) + before * period)
+  local turn = math.max(g[2] or 0, leaves(global_limit - before % global_limit) +
+    math.floor(before / global_limit) * stretched)
+  if paced or leaves(math.max(1, math.floor(global_limit / 5))) > now then
+    turn = math.max(turn, next_due + before * period)
   end
+  if turn > now then wait = math.max(wait, turn - now, POLL / 5) end
 end
 
 if wait > left then
@@ -195,7 +197,7 @@ if counts_globally then
   redis.call('LPUSH', grants_key, now)
   redis.call('LTRIM', grants_key, 0, global_limit - 1)
   redis.call('EXPIRE', grants_key, 5)
-  redis.call('HSET', global_key, 'next', math.max(next_due, now - CATCH_UP * period) + period)
+  redis.call('HSET', global_key, 'next', next_due + period)
   redis.call('EXPIRE', global_key, KEEP)
 end
 return answer('go', 0, lane, epoch)

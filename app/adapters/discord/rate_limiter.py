@@ -35,11 +35,11 @@ from app.observability import metrics
 
 logger = logging.getLogger(__name__)
 
-REDIS_SECONDS = 1.0
-"""A script that takes longer counts as lost."""
-
 RETRY_REDIS_SECONDS = 1.0
 """How long this process keeps to its share before it asks Redis again."""
+
+TELL_SECONDS = 30.0
+"""A flapping Redis is logged no more often than this; the metrics count every time."""
 
 _LIMIT_NAMES = {
     Answer.LATE_BUCKET: "the route's bucket",
@@ -77,6 +77,7 @@ class RateLimiter:
         self._process = secrets.token_hex(4)
         self._ask_redis_at = 0.0
         self._redis_lost = False
+        self._tell_at = float("-inf")
 
     @classmethod
     def over(cls, redis: Redis, limits: Limits, clock: Callable[[], float]) -> RateLimiter:
@@ -117,8 +118,7 @@ class RateLimiter:
         if self._redis_lost:
             return
         try:
-            async with asyncio.timeout(REDIS_SECONDS):
-                await self._shared.settle(slot.ticket, slot.verdict, outcome)
+            await self._shared.settle(slot.ticket, slot.verdict, outcome)
         except (RedisError, OSError, TimeoutError) as error:
             self._lose_redis(error)
 
@@ -126,8 +126,7 @@ class RateLimiter:
         if not self._redis_lost or self._clock() >= self._ask_redis_at:
             self._ask_redis_at = self._clock() + RETRY_REDIS_SECONDS
             try:
-                async with asyncio.timeout(REDIS_SECONDS):
-                    verdict = await self._shared.take(ticket, left)
+                verdict = await self._shared.take(ticket, left)
             except (RedisError, OSError, TimeoutError) as error:
                 self._lose_redis(error)
             else:
@@ -145,6 +144,9 @@ class RateLimiter:
             self._redis_lost = True
             metrics.DISCORD_LIMITER_LOCAL.set(1)
             metrics.DISCORD_LIMITER_FALLBACKS.inc()
+            if self._clock() < self._tell_at:
+                return
+            self._tell_at = self._clock() + TELL_SECONDS
             logger.warning(
                 "Redis is out of reach: Discord's limits are kept by this process alone, at 1/%d of them (%s)",
                 self._local.processes,
@@ -154,7 +156,7 @@ class RateLimiter:
     def _find_redis(self) -> None:
         if self._redis_lost:
             self._redis_lost = False
-            logger.warning("Redis answers again: Discord's limits are shared")
+            logger.info("Redis answers again: Discord's limits are shared")
         metrics.DISCORD_LIMITER_LOCAL.set(0)
 
     def _tell_bad_answers(self, counted: int) -> None:

@@ -56,7 +56,8 @@ if bucket ~= '' then
   window = remaining == limit - 1 and reset_after or math.max(window or 0, reset_after)
   if not known or (epoch == -1 and reported > reset + window / 2) then
     current, left, reset, low, settled = current + 1, remaining, reported, remaining, 1
-  elseif epoch == current or epoch == -1 then
+  elseif epoch == current or epoch == -1 or reported > reset - window / 2 then
+    -- (A call of an earlier window that was slow on its way may have been counted in this one.)
     -- Answers overtake one another: the one that saw the fewest slots left is the newest.
     if settled ~= 1 or remaining < low then
       reset, low = reported, remaining
@@ -73,9 +74,11 @@ elseif answered and scope == '' then
 end
 
 if scope == 'global' then
-  local g = numbers(prefix .. 'global', 'pause', 'spread', 'spread_at')
+  local g = numbers(prefix .. 'global', 'pause', 'spread', 'spread_at', 'next')
   local spread = math.max(SPREAD, (g[2] or 0) - (now - (g[3] or 0)) / 1000)
-  redis.call('HSET', prefix .. 'global', 'pause', math.max(g[1] or 0, now + retry_after),
+  -- No slots pile up during the pause.
+  local pause = math.max(g[1] or 0, now + retry_after)
+  redis.call('HSET', prefix .. 'global', 'pause', pause, 'next', math.max(g[4] or 0, pause),
     'spread', math.min(SPREAD_MAX, spread + SPREAD_STEP), 'spread_at', now)
   redis.call('EXPIRE', prefix .. 'global', KEEP)
 elseif scope == 'edge' then

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from importlib.resources import files
 
 from redis.asyncio import Redis
 
 from app.adapters.discord.limits import Limits
+from app.adapters.discord.script_batches import Script, ScriptBatches
 from app.adapters.discord.slots import Answer, Outcome, Ticket, Verdict
 
 MICROSECONDS = 1_000_000
@@ -16,15 +18,15 @@ INTERACTION_TOKEN_SECONDS = 3600
 
 
 class SharedLimiter:
-    """Asks Redis for slots. Raises redis.RedisError when it is out of reach."""
+    """Asks Redis for slots. Raises RedisError, OSError or TimeoutError when it is out of reach."""
 
     def __init__(self, redis: Redis, limits: Limits, process: str) -> None:
         self._limits = limits
         self._process = process
-        self._keys = [f"discord:{limits.bot}:", f"discord:bad:{limits.egress}"]
+        self._batches = ScriptBatches(redis, [f"discord:{limits.bot}:", f"discord:bad:{limits.egress}"])
         here = files(__package__)
-        self._take = redis.register_script(here.joinpath("rate_limiter.lua").read_text("utf-8"))
-        self._settle = redis.register_script(here.joinpath("rate_limiter_settle.lua").read_text("utf-8"))
+        self._take = Script.of(here.joinpath("rate_limiter.lua").read_text("utf-8"))
+        self._settle = Script.of(here.joinpath("rate_limiter_settle.lua").read_text("utf-8"))
 
     async def take(self, ticket: Ticket, left: float) -> Verdict:
         target = ticket.target
@@ -44,7 +46,7 @@ class SharedLimiter:
             target.webhook or "",
             "" if target.route.has_token or ticket.checks_token else self._limits.token_digest,
         ]
-        reply = await self._take(keys=self._keys, args=arguments)
+        reply = await self._batches.run(self._take, arguments)
         answer, wait, position, lane, epoch, processes, bad = reply
         ticket.position = int(position)
         return Verdict(
@@ -69,14 +71,19 @@ class SharedLimiter:
             bucket.id if bucket else "",
             bucket.limit if bucket else 0,
             bucket.remaining if bucket else 0,
-            int(bucket.reset_after * MICROSECONDS) if bucket else 0,
+            _rounded_up(bucket.reset_after) if bucket else 0,
             int(outcome.answered),
             outcome.scope or "",
-            int(outcome.retry_after * MICROSECONDS),
+            _rounded_up(outcome.retry_after) if outcome.scope else 0,
             int(outcome.bad),
             (target.webhook or "") if outcome.webhook_gone else "",
             INTERACTION_TOKEN_SECONDS if mortal else 0,
             self._limits.token_digest if outcome.logged_out is not None else "",
             int(bool(outcome.logged_out)),
         ]
-        await self._settle(keys=self._keys, args=arguments)
+        await self._batches.run(self._settle, arguments)
+
+
+def _rounded_up(seconds: float) -> int:
+    """Microseconds, and one of Discord's milliseconds more: its numbers may be rounded down."""
+    return math.ceil(seconds * MICROSECONDS) + 1000

@@ -58,7 +58,7 @@ class Verdict:
     """The answer to a ticket.
 
     `wait` in seconds; `lane` and `epoch` name the bucket's window that the slot was taken from; `processes` share
-    the limits; `bad_answers` were counted in the last ten minutes.
+    the limits; `bad_answers` were counted in the last ten minutes. `counted_here`: by this process's own limiter.
     """
 
     answer: Answer
@@ -67,6 +67,7 @@ class Verdict:
     epoch: int = 0
     processes: int = 1
     bad_answers: int = 0
+    counted_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from app.adapters.discord import routes
 from app.adapters.discord.limits import Limits
 from app.adapters.discord.local_limiter import LocalLimiter
 from app.adapters.discord.priority import Priority
+from app.adapters.discord.script_batches import Script
 from app.adapters.discord.shared_limiter import SharedLimiter
 from app.adapters.discord.slots import Answer, Bucket, Limiter, Outcome, Scope, Ticket, Verdict
 
@@ -74,9 +75,9 @@ class Bench:
             assert self.seconds < most
 
 
-def learnt(remaining: int, limit: int = 5, reset_after: float = 5.0, id: str = "abc") -> Outcome:
+def learnt(remaining: int, limit: int = 5, reset_after: float = 5.0, bucket: str = "abc") -> Outcome:
     """An answer with rate-limit headers."""
-    return Outcome(answered=True, bucket=Bucket(id, limit, remaining, reset_after))
+    return Outcome(answered=True, bucket=Bucket(bucket, limit, remaining, reset_after))
 
 
 @dataclass
@@ -112,10 +113,9 @@ def make_shared(redis: Any, limits: Limits = LIMITS, process: str = "p1") -> Sha
     limiter = SharedLimiter(redis, limits, process)
     clock = "redis.call('LRANGE', 'test:clock', 0, 1)"
     for name in ("_take", "_settle"):
-        text = getattr(limiter, name).script
-        text = text.decode() if isinstance(text, bytes) else text
+        text = getattr(limiter, name).text
         assert "redis.call('TIME')" in text
-        setattr(limiter, name, redis.register_script(text.replace("redis.call('TIME')", clock)))
+        setattr(limiter, name, Script.of(text.replace("redis.call('TIME')", clock)))
     return limiter
 
 

@@ -1,0 +1,98 @@
+"""Runs of Lua scripts, gathered into one round trip while another is under way.
+
+Thousands of waiting calls ask for their turn again and again; a connection and a round trip for each would cost
+more than the calls themselves. Here a process has one round trip under way at a time, and what is asked meanwhile
+goes out together in the next. A caller that is cancelled abandons only its own answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+BATCH = 64
+"""Runs in one round trip: about 5 ms of the server's time, during which others wait."""
+
+ROUND_TRIP_SECONDS = 1.0
+"""A round trip that takes longer counts as lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and its SHA-1, as EVALSHA wants it."""
+
+    text: str
+    sha: str
+
+    @classmethod
+    def of(cls, text: str) -> Script:
+        return cls(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    script: Script
+    arguments: Sequence[str | int]
+    answer: asyncio.Future[Any]
+
+
+class ScriptBatches:
+    """Runs scripts that all use the same keys."""
+
+    def __init__(self, redis: Redis, keys: Sequence[str]) -> None:
+        self._redis = redis
+        self._keys = keys
+        self._waiting: deque[_Run] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    async def run(self, script: Script, arguments: Sequence[str | int]) -> Any:
+        """Return the script's reply. Raises redis.RedisError, OSError or TimeoutError."""
+        run = _Run(script, arguments, asyncio.get_running_loop().create_future())
+        self._waiting.append(run)
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send(), name="discord limiter scripts")
+        return await run.answer
+
+    async def _send(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                async with asyncio.timeout(ROUND_TRIP_SECONDS):
+                    replies = await self._round_trip(batch)
+            except (RedisError, OSError, TimeoutError) as error:
+                # What waits behind a lost round trip would only wait in vain as long.
+                batch.extend(self._waiting)
+                self._waiting.clear()
+                replies = [error] * len(batch)
+            for run, reply in zip(batch, replies, strict=True):
+                if run.answer.done():
+                    continue
+                if isinstance(reply, BaseException):
+                    run.answer.set_exception(reply)
+                else:
+                    run.answer.set_result(reply)
+
+    async def _round_trip(self, batch: list[_Run]) -> list[Any]:
+        replies = await self._execute(batch)
+        unknown = [number for number, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            # A server that was restarted has forgotten the scripts.
+            for script in {batch[number].script for number in unknown}:
+                await self._redis.script_load(script.text)
+            again = await self._execute([batch[number] for number in unknown])
+            for number, reply in zip(unknown, again, strict=True):
+                replies[number] = reply
+        return replies
+
+    async def _execute(self, batch: list[_Run]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for run in batch:
+            pipeline.execute_command("EVALSHA", run.script.sha, len(self._keys), *self._keys, *run.arguments)
+        return await pipeline.execute(raise_on_error=False)
