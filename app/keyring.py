@@ -145,7 +145,7 @@ def _create(path: Path, keyring: Keyring) -> None:
     try:
         os.link(written, path)
     except FileExistsError:
-        pass
+        pass  # another process was first; its key is read by all
     finally:
         written.unlink()
 
