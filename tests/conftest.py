@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.ingester",
     "tests.fixtures.streams",
     "tests.fixtures.sandbox",
+    "tests.fixtures.openai",
 ]
 
 
