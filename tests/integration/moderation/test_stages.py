@@ -313,3 +313,36 @@ async def test_respx_stands_in_for_the_provider_too(redis: Redis) -> None:
         async with OpenAI.open("k", "https://openai.invalid/v1") as provider:
             scored = await ScoreStage(provider, redis).judge("text", "text", ModerationSettings())
     assert scored.finding is not None and scored.finding.category == "hate"
+
+
+async def test_every_verdict_can_be_rebuilt_from_its_record(bench: Bench) -> None:
+    from app.features.moderation.decisions.explain import explain
+    from app.features.moderation.rules import store as rules
+
+    bench.server.scores = lambda text: {"hate": 0.5} if "maybe" in text else {"sexual": 0.9}
+    bench.server.verdict = lambda _prompt: {"severity": 2, "category": "hate", "reason": "r"}
+    async with bench.pool.connection() as conn:
+        await rules.put_rule(
+            conn, GUILD, "words", "w", {"words": ["bad"]}, severity=Severity.TIMEOUT, by=None
+        )
+        await rules.put_rule(conn, GUILD, "invites", "s", {}, severity=Severity.BAN, shadow=True, by=None)
+    verdicts = [await bench.scan("over the threshold"), await bench.scan("maybe")]
+    automod = bench.scanner._automod
+    verdicts.append(await automod.check(message("b\u0430d news: discord.gg/abc")))
+    for verdict in verdicts:
+        assert verdict is not None
+        async with bench.pool.connection() as conn:
+            record = await decisions.find(conn, verdict.decision_id)
+            assert record is not None
+            explanation = await explain(conn, record)
+        assert explanation.holds, explanation.lines
+        assert "DIFFERS" not in "".join(explanation.lines)
+    # a record that was tampered with does not hold
+    async with bench.pool.connection() as conn:
+        await conn.execute(
+            "UPDATE moderation.decisions SET findings = jsonb_set(findings, '{0,scores,sexual}', '0.2') WHERE decision_id = %s",
+            (verdicts[0].decision_id,),
+        )
+        record = await decisions.find(conn, verdicts[0].decision_id)
+        assert record is not None
+        assert not (await explain(conn, record)).holds

@@ -57,6 +57,8 @@ class RuleKind:
     settings: type[BaseModel]
     compile: Callable[[Any], Judge]
     category: str
+    by_text: bool = True
+    """Whether the text alone decides: then a verdict can be rebuilt from its record."""
     examples: Mapping[str, str] = field(default_factory=dict)
 
     def parse(self, settings: Mapping[str, Any]) -> BaseModel:

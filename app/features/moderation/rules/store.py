@@ -141,6 +141,29 @@ async def put_rule(
     return rule
 
 
+@dataclass(frozen=True, slots=True)
+class RuleVersion:
+    """A rule as it was in one version."""
+
+    kind: str
+    settings: Mapping[str, Any]
+    severity: int
+    sanction: str | None
+
+
+async def rule_version(conn: Conn, rule_id: int, version: int) -> RuleVersion | None:
+    """Return what the rule was in that version, also after it was removed."""
+    return await maybe(
+        conn,
+        RuleVersion,
+        """
+        SELECT kind, settings, severity, sanction FROM moderation.rule_versions
+        WHERE rule_id = %(rule)s AND version = %(version)s""",
+        rule=rule_id,
+        version=version,
+    )
+
+
 async def remove_rule(conn: Conn, guild: GuildId, name: str) -> bool:
     """Delete the rule; its versions stay for the decision records. False: there is none of that name."""
     removed = await value(
