@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.streams",
     "tests.fixtures.sandbox",
     "tests.fixtures.openai",
+    "tests.fixtures.web",
 ]
 
 

@@ -34,13 +34,23 @@ from app.adapters.embedded import embedded_stores
 from app.adapters.postgres.migrate import migrate
 from app.settings import Settings
 from tests.bench.load import Load, generate
-from tests.bench.signed_requests import APPLICATION_ID, Requests
+from tests.fixtures.signed_requests import APPLICATION_ID, Requests
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/bench/interactions"
 SERVER_CPU, LOAD_CPU = 0, 1
 BAR = 0.7
 MOST_MB = 120
-UVICORN = ["-m", "uvicorn", "--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools"]
+UVICORN = [
+    "-m",
+    "uvicorn",
+    "--no-access-log",
+    "--log-level",
+    "warning",
+    "--loop",
+    "uvloop",
+    "--http",
+    "httptools",
+]
 
 
 @dataclass
@@ -60,14 +70,19 @@ class Server:
 def servers() -> list[Server]:
     """Ours, the floor, and the peers that can be run here."""
     found = [
-        Server("floor: bare ASGI + PyNaCl + orjson", [sys.executable, *UVICORN, "tests.bench.floor:app", "--port"]),
+        Server(
+            "floor: bare ASGI + PyNaCl + orjson",
+            [sys.executable, *UVICORN, "tests.bench.floor:app", "--port"],
+        ),
         Server("gatehouse web", [sys.executable, "-m", "app", "web"]),
     ]
     peers = os.environ.get("BENCH_PEERS_PYTHON")
     if peers and (SHARED / "servers").is_dir():
         folder = SHARED / "servers"
         found.append(Server("hikari RESTBot, asyncio", [peers, "hikari_restbot.py"], "/", folder))
-        found.append(Server("hikari RESTBot, uvloop", [peers, "hikari_restbot.py", "{port}", "uvloop"], "/", folder))
+        found.append(
+            Server("hikari RESTBot, uvloop", [peers, "hikari_restbot.py", "{port}", "uvloop"], "/", folder)
+        )
     return found
 
 
@@ -110,7 +125,7 @@ def running(server: Server, environment: dict[str, str]) -> Iterator[tuple[psuti
 
 def measure(server: Server, environment: dict[str, str], key: SigningKey, count: int, seed: int) -> None:
     """One round: warm up, then count CPU time over the requests."""
-    requests = Requests(key, seed)
+    requests = Requests(key, seed, ahead_ms=60_000)
     with running(server, environment) as (process, port):
         if server.name == "gatehouse web":
             time.sleep(1.5)  # the socket listens before the stores are open
@@ -119,7 +134,9 @@ def measure(server: Server, environment: dict[str, str], key: SigningKey, count:
         before = process.cpu_times()
         load: Load = uvloop.run(generate(port, prepared))
         after = process.cpu_times()
-        if load.statuses[200] != count or not all(b'"type":4' in body.replace(b" ", b"") for body in load.bodies):
+        if load.statuses[200] != count or not all(
+            b'"type":4' in body.replace(b" ", b"") for body in load.bodies
+        ):
             raise SystemExit(f"{server.name} answered {dict(load.statuses)} {load.bodies[:1]}")
         server.cpu_us.append((after.user - before.user + after.system - before.system) / count * 1e6)
         server.per_second.append(count / load.seconds)
@@ -129,7 +146,9 @@ def measure(server: Server, environment: dict[str, str], key: SigningKey, count:
 
 def main() -> int:
     """Print the table; 1 when a bar is missed."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--requests", type=int, default=12_000)
     options.add_argument("--only", default="")
@@ -139,7 +158,10 @@ def main() -> int:
     os.sched_setaffinity(0, {LOAD_CPU})
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        given = {"DATA_DIR": folder, **{k: os.environ[k] for k in ("DATABASE_URL", "REDIS_URL") if k in os.environ}}
+        given = {
+            "DATA_DIR": folder,
+            **{k: os.environ[k] for k in ("DATABASE_URL", "REDIS_URL") if k in os.environ},
+        }
         stores = stack.enter_context(embedded_stores(Settings.from_environment(given), durable=False))
         migrate(stores.database)
         environment = {
@@ -162,7 +184,9 @@ def main() -> int:
 def report(tested: list[Server]) -> int:
     """Print medians and the ratio to the floor."""
     floor = next((statistics.median(s.cpu_us) for s in tested if s.name.startswith("floor")), None)
-    print(f"{'server':38} {'CPU µs/request':>15} {'of the floor':>13} {'requests/s':>11} {'p99 ms':>7} {'MB':>5}")
+    print(
+        f"{'server':38} {'CPU µs/request':>15} {'of the floor':>13} {'requests/s':>11} {'p99 ms':>7} {'MB':>5}"
+    )
     ours = None
     for server in tested:
         cpu = statistics.median(server.cpu_us)
@@ -177,7 +201,11 @@ def report(tested: list[Server]) -> int:
         return 0
     cpu = statistics.median(ours.cpu_us)
     missed = [f"{floor / cpu:.2f} of the floor, not {BAR}"] if floor / cpu < BAR else []
-    missed += [f"slower than {s.name}" for s in tested if s is not ours and not s.name.startswith("floor") and statistics.median(s.cpu_us) < cpu]
+    missed += [
+        f"slower than {s.name}"
+        for s in tested
+        if s is not ours and not s.name.startswith("floor") and statistics.median(s.cpu_us) < cpu
+    ]
     missed += [f"{ours.memory_mb:.0f} MB, more than {MOST_MB}"] if ours.memory_mb > MOST_MB else []
     print("; ".join(missed) or "bars met")
     return 1 if missed else 0

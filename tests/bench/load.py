@@ -31,7 +31,9 @@ class Load:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, requests: Sequence[bytes], position: list[int], load: Load, done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], position: list[int], load: Load, done: asyncio.Future[None]
+    ) -> None:
         self._requests, self._position, self._load, self._done = requests, position, load, done
         self._buffer = b""
         self._sent = 0.0
@@ -80,7 +82,9 @@ async def generate(port: int, requests: Sequence[bytes], connections: int = 16) 
     for _ in range(connections):
         done = loop.create_future()
         waiting.append(done)
-        await loop.create_connection(lambda d=done: _Connection(requests, position, load, d), "127.0.0.1", port)
+        await loop.create_connection(
+            lambda d=done: _Connection(requests, position, load, d), "127.0.0.1", port
+        )
     await asyncio.gather(*waiting)
     load.seconds = time.perf_counter() - started
     return load
