@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from dataclasses import fields
+from typing import Any
 
 from app.adapters.postgres.pool import Pool
 from app.feature import Floor
@@ -82,17 +83,15 @@ class Stage:
         settings = Settings.from_environment(
             {"CUSTOM_ID_KEYS": KEYS.dump(), "DISCORD_APPLICATION_ID": str(APPLICATION)}
         )
-        none = cast(Any, None)
-        floor = Floor(
-            settings,
-            postgres=pool,
-            redis=none,
-            discord=cast(Any, discord),
-            guild_settings=none,
-            catalogue=Catalogue.load(),
-            keyring=KEYS,
-            clock=lambda: self.bot.now,
-        )
+        used: dict[str, Any] = {
+            "settings": settings,
+            "postgres": pool,
+            "discord": discord,
+            "catalogue": Catalogue.load(),
+            "keyring": KEYS,
+            "clock": lambda: self.bot.now,
+        }
+        floor = Floor(**dict.fromkeys((field.name for field in fields(Floor)), None) | used)
         self.services = panels.FEATURE.services(floor)
         declared = Declarations.collect([panels.FEATURE.package])
         self.bot = Bot(*declared.commands, *declared.components, services=self.services)

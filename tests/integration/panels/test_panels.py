@@ -63,7 +63,7 @@ async def count(pool: Pool, table: str) -> Any:
         "votes": "SELECT count(*) FROM interactions.poll_votes",
         "claims": "SELECT count(*) FROM interactions.claims",
         "panels": "SELECT count(*) FROM interactions.panels",
-        "scheduled": "SELECT count(*) FROM streams.schedule",
+        "scheduled": "SELECT count(*) FROM streams.schedule WHERE kind = 'panels.close'",
     }
     async with pool.connection() as conn:
         return await value(conn, statements[table])  # type: ignore[arg-type]
