@@ -33,12 +33,18 @@ export async function openChannel(id) {
   newLineAt = state.unread.get(id)?.first ?? null;
   state.unread.delete(id);
   emit("unread");
+  // What happens while the history is on its way is kept beside it.
+  const live = [];
+  state.messages.set(id, live);
+  goneMeanwhile.clear();
   const found = await get(`/channels/${id}/messages?as=${state.me}&limit=100`);
-  if (state.channelId !== id) return;
-  state.messages.set(id, found.map(entry));
+  if (state.channelId !== id || state.messages.get(id) !== live) return;
+  const known = new Set(live.map((one) => one.key));
+  live.unshift(...found.filter((one) => !known.has(one.id) && !goneMeanwhile.has(one.id)).map(entry));
   draw({ bottom: true });
 }
 
+const goneMeanwhile = new Set();
 const entry = (message) => ({ key: message.id, kind: "message", message, version: 1 });
 
 export function addMessage(message) {
@@ -74,7 +80,10 @@ export function refreshMessage(channelId, messageId) {
 export function removeMessage(channelId, messageId, { trace = false } = {}) {
   const entries = state.messages.get(channelId);
   const at = entries?.findIndex((one) => one.key === messageId) ?? -1;
-  if (at < 0) return;
+  if (at < 0) {
+    goneMeanwhile.add(messageId);
+    return;
+  }
   const { message } = entries[at];
   if (!trace) {
     entries.splice(at, 1);
@@ -213,9 +222,20 @@ function nodeOf(one, before) {
   const known = drawn.get(one.key);
   if (known?.signature === signature) return known.node;
   const node = one.kind === "message" ? render(one.message, { compact, actions }) : one.kind === "trace" ? renderTrace(one) : renderLocal(one);
-  if (known?.node.contains(document.activeElement)) queueMicrotask(() => node.isConnected && node.focus({ preventScroll: true }));
+  if (known?.node.contains(document.activeElement)) keepFocus(known.node, node);
   drawn.set(one.key, { node, signature });
   return node;
+}
+
+const FOCUSABLE = "button, a[href], summary, [tabindex]";
+/** When a message that has the focus is drawn anew, the same part of it gets the focus again. */
+function keepFocus(old, node) {
+  const at = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  queueMicrotask(() => {
+    if (!node.isConnected) return;
+    const part = at >= 0 ? node.querySelectorAll(FOCUSABLE)[at] : null;
+    (part && !part.disabled ? part : node).focus({ preventScroll: true });
+  });
 }
 
 const divider = (text, kind = "day") => h("li", { class: kind, role: "separator" }, text);
@@ -276,8 +296,13 @@ export function drawHead(controls) {
     place?.topic ? h("div", { class: "topic", title: place.topic }, place.topic) : h("div", { class: "spacer" }), controls.right);
 }
 
+let look = "";
 on("view", () => {
-  // names, colours and roles may have changed
+  const place = guild();
+  const now = JSON.stringify([state.me, state.view.users.map((one) => one.display_name), place?.roles.map((one) => [one.name, one.color]),
+    place?.members.map((one) => [one.user.id, one.nick, one.roles]), channel()?.can_manage_messages]);
+  if (now === look) return;
+  look = now; // names, colours or rights have changed
   for (const one of state.messages.get(state.channelId) ?? []) one.version += 1;
   touched(state.channelId);
 });

@@ -77,7 +77,8 @@ async function typed() {
   const wanted = word[3].toLowerCase();
   const found = (word[2] === "#" ? channels() : [...people(), ...roles({ everyone: false })])
     .filter((one) => `${one.label} ${one.about ?? ""}`.toLowerCase().includes(wanted)).slice(0, 8);
-  if (!found.length) {
+  const written = found.some((one) => (one.about ?? one.label).replace(/^@/, "").toLowerCase() === wanted);
+  if (!found.length || written) {
     suggestions.hide();
     return;
   }

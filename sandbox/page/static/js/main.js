@@ -15,6 +15,14 @@ const last = JSON.parse(localStorage.getItem("gatehouse.last") ?? "{}"); // pers
 const READABLE = new Set([0, 2, 5, 10, 11, 12]);
 
 async function start() {
+  const banner = document.getElementById("banner");
+  await new Promise((resolve) => {
+    connect((online) => {
+      banner.hidden = online;
+      banner.textContent = online ? "" : "The connection to the sandbox is lost. Trying again…";
+      resolve();
+    });
+  });
   try {
     const world = await get("/world");
     const people = world.users.filter((one) => !one.bot);
@@ -25,11 +33,6 @@ async function start() {
   } catch (problem) {
     document.getElementById("messages").replaceChildren(h("li", { class: "welcome" }, h("h3", {}, "The sandbox does not answer"), h("p", {}, problem.message)));
   }
-  connect((online) => {
-    const banner = document.getElementById("banner");
-    banner.hidden = online;
-    banner.textContent = online ? "" : "The connection to the sandbox is lost. Trying again…";
-  });
   if (localStorage.getItem("gatehouse.panel") !== "closed" && !matchMedia("(max-width: 1180px)").matches) openPanel();
 }
 

@@ -28,7 +28,10 @@ export async function messageMenu(message, anchor, node, actions) {
     { label: "Copy message id", icon: "hash", act: () => copy(message.id) },
     isEphemeral(message) ? { label: "Dismiss message", icon: "close", act: () => actions.dismiss(message) }
       : (mine || actions.mayDelete(message)) && { label: "Delete message", icon: "trash", danger: true, act: () => actions.remove(message) },
-  ], { onclose: () => node.classList.remove("menu-open"), refocusTo: anchor instanceof Element ? anchor : node });
+  ], { 
+    onclose: () => node.classList.remove("menu-open"),
+    refocusTo: () => document.querySelector(`[data-message-id="${message.id}"]`), // it may have been drawn anew
+  });
 }
 
 export const localName = (command) => command.name_localizations?.[state.locale || me().locale] ?? command.name;

@@ -100,7 +100,7 @@ function reactions(message, actions) {
 function reference(message) {
   const used = message.interaction_metadata;
   if (used && used.type === 2 && [20, 23].includes(message.type)) {
-    return h("div", { class: "reference" }, avatar(user(used.user.id) ?? used.user, "tiny"), h("b", {}, nameOf(used.user.id)), "used",
+    return h("div", { class: "reference" }, avatar(user(used.user.id) ?? used.user, "tiny"), h("b", {}, nameOf(used.user.id)), " used ",
       h("code", {}, `${used.command_type === 1 ? "/" : ""}${used.name ?? "command"}`));
   }
   const answered = message.referenced_message;
@@ -139,7 +139,7 @@ function system(message, symbol, parts, actions) {
 export function renderLocal(entry) {
   const sending = entry.state === "sending";
   return h("li", { class: `message ${sending ? "" : "failed"}`, tabindex: "-1", "data-testid": sending ? "sending" : "failed-command" },
-    h("div", { class: "reference" }, avatar(me(), "tiny"), h("b", {}, nameOf(me().id)), "used", h("code", {}, entry.label)),
+    h("div", { class: "reference" }, avatar(me(), "tiny"), h("b", {}, nameOf(me().id)), " used ", h("code", {}, entry.label)),
     avatar(user(state.view.bot_id) ?? { id: state.view.bot_id, bot: true }),
     h("div", { class: "body" },
       sending ? h("div", { class: "thinking" }, h("span", { class: "spinner" }), "Sending…") : failed(entry.failure),

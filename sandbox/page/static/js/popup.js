@@ -6,12 +6,13 @@ let open = null;
 
 export function closePopup({ refocus = true } = {}) {
   if (!open) return;
-  const { node, anchor, onclose } = open;
+  const { node, anchor, back, onclose } = open;
   open = null;
   node.remove();
-  anchor?.setAttribute?.("aria-expanded", "false");
+  anchor?.setAttribute("aria-expanded", "false");
   onclose?.();
-  if (refocus && anchor?.isConnected) anchor.focus({ preventScroll: true });
+  const target = typeof back === "function" ? back() : back;
+  if (refocus && target?.isConnected) target.focus({ preventScroll: true });
 }
 
 export const popupIsOpen = () => open !== null;
@@ -22,7 +23,8 @@ export function showPopup(node, anchor, { onclose, refocusTo } = {}) {
   const host = anchor instanceof Element ? anchor.closest("dialog") ?? document.body : document.body;
   host.append(node);
   place(node, anchor);
-  open = { node, anchor: refocusTo ?? (anchor instanceof Element ? anchor : null), onclose };
+  const control = anchor instanceof Element ? anchor : null;
+  open = { node, anchor: control, back: refocusTo ?? control, onclose };
   if (anchor instanceof Element) anchor.setAttribute("aria-expanded", "true");
   node.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -48,7 +50,7 @@ function place(node, anchor) {
 }
 
 addEventListener("pointerdown", (event) => {
-  if (open && !open.node.contains(event.target) && !open.anchor?.contains?.(event.target)) closePopup({ refocus: false });
+  if (open && !open.node.contains(event.target) && !open.anchor?.contains(event.target)) closePopup({ refocus: false });
 });
 addEventListener("resize", () => closePopup({ refocus: false }));
 

@@ -13,16 +13,15 @@ const deletedBy = new Map(); // message id -> user id, for deletions by people
 const TYPING_MS = 9000;
 let retryMs = 300;
 
+/** `onstatus(online)` hears of every connection and every loss of one. */
 export function connect(onstatus) {
   const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/sandbox/stream`);
-  let greeted = false;
   socket.addEventListener("message", (event) => {
     for (const one of JSON.parse(event.data)) {
       if (one.kind === "hello") {
-        if (!greeted && retryMs > 300) resync();
-        greeted = true;
         retryMs = 300;
         onstatus(true);
+        if (state.view) resync();
       } else handle(one);
     }
   });
@@ -37,13 +36,14 @@ async function resync() {
   try {
     clearInspector();
     await loadView();
-    await Promise.all([openChannel(state.channelId), loadInspector(), loadCommands(true)]);
+    await Promise.all([openChannel(state.channelId), loadInspector(), loadCommands(true), loadTrouble()]);
     emit("resynced");
   } catch { /* tried again with the next connection */ }
 }
 
 let gatewayTimer = null;
 function handle(one) {
+  if (!state.view) return; // what happens before the first look is part of it
   switch (one.kind) {
     case "world": world(one); break;
     case "exchange": addExchange(one.exchange); emit("exchanges"); endpointMayHaveChanged(one.exchange); break;
