@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from app.feature import Feature, Floor, Services
+from app.features.moderation.appeals.button import target_of
 from app.features.moderation.audit import AuditLog
 from app.features.moderation.authority import Authority
 from app.features.moderation.automod import Automod
 from app.features.moderation.carry_out import CarryOut
-from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
+from app.features.moderation.people import people
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.stages.agent import AgentStage
@@ -24,7 +25,7 @@ def _services(floor: Floor) -> Services:
     authority = Authority(directory)
     audit = AuditLog()
     rules = Rules(floor.postgres, floor.guild_settings)
-    notices = Notices(floor.postgres, floor.discord, floor.catalogue)
+    notices = Notices(floor.postgres, floor.discord, floor.catalogue, lambda: floor.custom_ids, target_of)
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
     automod = Automod(floor.postgres, rules, verdicts, carry_out, floor.guild_settings, floor.clock)
@@ -37,13 +38,11 @@ def _services(floor: Floor) -> Services:
         Automod: automod,
         CarryOut: carry_out,
         Directory: directory,
-        Moderators: Moderators(
-            floor.postgres, authority, audit, carry_out, floor.guild_settings, floor.clock
-        ),
         RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
         Rules: rules,
         Scanner: Scanner(stages, context, rules, automod, floor.guild_settings, floor.clock),
         Verdicts: verdicts,
+        **people(floor, authority, audit, carry_out, notices),
     }
 
 
@@ -58,6 +57,9 @@ FEATURE = Feature(
         "moderation.case_notes",
         "moderation.strikes",
         "moderation.punishments",
+        "moderation.review_items",
+        "moderation.appeals",
+        "moderation.purges",
         "moderation.audit_log",
     ),
 )

@@ -45,7 +45,9 @@ NEEDED = {
     Sanction.NOTE: Permission.MODERATE_MEMBERS,
     Sanction.UNTIMEOUT: Permission.MODERATE_MEMBERS,
     Sanction.UNBAN: Permission.BAN_MEMBERS,
+    Sanction.UNDO: Permission.MODERATE_MEMBERS,
     Sanction.WARN: Permission.MODERATE_MEMBERS,
+    Sanction.PURGE: Permission.MANAGE_MESSAGES,
     Sanction.DELETE: Permission.MANAGE_MESSAGES,
     Sanction.TIMEOUT: Permission.MODERATE_MEMBERS,
     Sanction.KICK: Permission.KICK_MEMBERS,
@@ -139,7 +141,7 @@ def judge(
 
 
 def _can_we(sanction: Sanction, needed: Permission, target: Standing, ours: Standing) -> Refusal | None:
-    if sanction in {Sanction.NONE, Sanction.REVIEW, Sanction.WARN, Sanction.NOTE}:
+    if sanction in {Sanction.NONE, Sanction.REVIEW, Sanction.WARN, Sanction.NOTE, Sanction.UNDO}:
         return None
     if needed not in ours.permissions:
         return Refusal.WE_LACK_PERMISSION

@@ -20,7 +20,7 @@ from app.features.moderation.authority import Authority, Refusal, protection_of
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.store import Case
 from app.features.moderation.models import Sanction
-from app.features.moderation.notices import Notices
+from app.features.moderation.notices import TOLD, Notices
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.observability import metrics
 from app.snowflake import GuildId, UserId
@@ -37,7 +37,6 @@ SAFETY_SECONDS = 30.0
 
 PUNISHING = frozenset({Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
 LIFTING = frozenset({Sanction.UNTIMEOUT, Sanction.UNBAN})
-SILENT = frozenset({Sanction.NOTE, Sanction.NONE, Sanction.REVIEW})
 
 
 async def expect(conn: Conn, case: Case, now: datetime) -> None:
@@ -89,7 +88,7 @@ class CarryOut:
             )  # the message is gone; whether the member may be punished is not known yet
         told = case.notified
         # A member who is banned or kicked can no longer be reached: tell first.
-        tells = settings.notify_members and sanction not in SILENT and case.target_id is not None
+        tells = settings.notify_members and sanction.value in TOLD and case.target_id is not None
         if refusal is None and tells and told is None:
             told = await self._tell(case, settings)
         if punishing and refusal is None:
@@ -139,13 +138,12 @@ class CarryOut:
 
     async def _tell(self, case: Case, settings: ModerationSettings) -> bool:
         try:
-            await self._notices.tell_member(case, settings)
+            return await self._notices.tell_member(case, settings)
         except (CannotMessageUser, ContentBlocked, NotFound):
             return False
         except DiscordRefused as error:
             log.info("member not told", extra={"case": case.number, "discord_code": error.discord_code})
             return False
-        return True
 
     async def _punish(self, case: Case, sanction: Sanction) -> str | None:
         """Carry out; return what is wrong when Discord refuses for good."""

@@ -41,6 +41,10 @@ class Sanction(StrEnum):
     UNBAN = "unban"
     NOTE = "note"
     """Something a moderator writes down; the member hears nothing of it."""
+    PURGE = "purge"
+    """Messages of a channel were removed in bulk."""
+    UNDO = "undo"
+    """An earlier case does not count any more, and nothing is left to be lifted in Discord."""
 
 
 class Source(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.adapters.discord.errors import DiscordRefused
@@ -13,9 +14,12 @@ from app.adapters.postgres.pool import Pool, transaction
 from app.errors import AppError
 from app.features.moderation.cases.store import Case
 from app.features.moderation.settings import ModerationSettings
+from app.interactions.components import Button
+from app.interactions.custom_id import CustomIds, Target
+from app.interactions.posting import PostRenderer
 from app.locale.catalogue import Catalogue
-from app.locale.text import Text, t
-from app.snowflake import GuildId
+from app.locale.text import Text, joined, t, tn
+from app.snowflake import GuildId, UserId
 from app.tenancy.store import find_guild
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,7 @@ TOLD = {
     "ban": t("You were banned from {guild}."),
     "untimeout": t("Your timeout in {guild} was lifted."),
     "unban": t("Your ban from {guild} was lifted."),
+    "undo": t("A decision against you in {guild} was taken back."),
 }
 """What a member is told, by sanction; a sanction that is missing here tells nobody."""
 
@@ -45,6 +50,9 @@ LOGGED = {
 }
 """Headings in the log channel."""
 
+APPEALABLE = frozenset({"warn", "delete", "timeout", "kick", "ban"})
+"""What a member can contest."""
+
 
 def nonce(case: Case, purpose: str) -> str:
     """Return 25 characters by which Discord recognises a repetition (contract section 4.5)."""
@@ -52,38 +60,74 @@ def nonce(case: Case, purpose: str) -> str:
 
 
 class Notices:
-    """Writes to members and to log channels in the guild's language."""
+    """Writes to members and to log channels in the guild's language.
 
-    def __init__(self, pool: Pool, discord: DiscordRest, catalogue: Catalogue) -> None:
+    `custom_ids` signs the appeal button; it is asked for when it is needed. `appeal` is where that button leads.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        discord: DiscordRest,
+        catalogue: Catalogue,
+        custom_ids: Callable[[], CustomIds],
+        appeal: Callable[[Case], Target],
+    ) -> None:
         self._pool = pool
         self._discord = discord
         self._catalogue = catalogue
+        self._custom_ids = custom_ids
+        self._appeal = appeal
 
-    async def tell_member(self, case: Case, settings: ModerationSettings) -> None:
-        """Send the member a DM with the reason. Raises CannotMessageUser and the REST client's other errors."""
-        told = TOLD.get(case.sanction)
-        if told is None or case.target_id is None:
-            return
-        name, locale = await self._guild(case)
-        lines = [self._render(told.filled(guild=f"**{name}**"), locale)]
-        if case.reason:
-            lines.append(self._render(t("Reason: {reason}", reason=case.reason), locale))
-        if case.expires_at is not None:
-            lines.append(
-                self._render(t("Until: {time}", time=f"<t:{int(case.expires_at.timestamp())}:F>"), locale)
-            )
-        lines.append(self._render(t("Case {number}", number=str(case.number)), locale))
+    async def tell_member(self, case: Case, settings: ModerationSettings) -> bool:
+        """Send the member a DM with the reason; False: there is nothing to be told.
+
+        Raises CannotMessageUser and the REST client's other errors.
+        """
+        if case.sanction not in TOLD or case.target_id is None:
+            return False
+        offers = settings.appeals and case.sanction in APPEALABLE
+        body = await self.dm(case, appeal=offers)
         channel = await self._discord.create_dm(case.target_id, priority=Priority.MODERATION)
         await self._discord.create_message(
-            int(channel["id"]),
-            {"content": "\n".join(lines), **self.appeal(case, settings, locale)},
-            nonce=nonce(case, "tell"),
-            priority=Priority.MODERATION,
+            int(channel["id"]), body, nonce=nonce(case, "tell"), priority=Priority.MODERATION
+        )
+        return True
+
+    async def told(self, case: Case, *more: Text) -> Text:
+        """Return what the DM about a case says, and `more` under it."""
+        name, _ = await self._guild(case)
+        lines = [TOLD[case.sanction].filled(guild=f"**{name}**")]
+        if case.reason:
+            lines.append(t("Reason: {reason}", reason=case.reason))
+        if case.expires_at is not None:
+            lines.append(t("Until: {time}", time=f"<t:{int(case.expires_at.timestamp())}:F>"))
+        lines.append(t("Case {number}", number=str(case.number)))
+        return joined([*lines, *more])
+
+    async def dm(self, case: Case, *more: Text, appeal: bool, edits: bool = False) -> dict[str, Any]:
+        """Return the body of the DM about a case, in the guild's language. Raises PayloadError."""
+        assert case.target_id is not None
+        _, locale = await self._guild(case)
+        buttons = [Button(self._appeal(case), t("Appeal"))] if appeal else []
+        return self.renderer().body(
+            await self.told(case, *more),
+            buttons,
+            guild=None,
+            locale=self._catalogue.choose(locale),
+            user=UserId(case.target_id),
+            edits=edits,
         )
 
-    def appeal(self, case: Case, settings: ModerationSettings, locale: str | None) -> dict[str, Any]:
-        """Return the components with which the member can appeal; none until appeals are offered."""
-        return {}
+    def renderer(self) -> PostRenderer:
+        """Return what renders messages that answer no interaction."""
+        return PostRenderer(self._custom_ids(), self._catalogue)
+
+    async def locale(self, guild: GuildId) -> str:
+        """Return the language of a guild."""
+        async with transaction(self._pool) as conn:
+            found = await find_guild(conn, guild)
+        return self._catalogue.choose(found.locale if found else None)
 
     async def log(self, case: Case, settings: ModerationSettings) -> None:
         """Post the case to the log channel; a channel that cannot be written to stops nothing."""
@@ -100,6 +144,35 @@ class Notices:
         except (DiscordRefused, AppError) as error:
             log.warning(
                 "log channel not written", extra={"guild_id": case.guild_id, "error": type(error).__name__}
+            )
+
+    async def log_many(self, found: Sequence[Case], settings: ModerationSettings) -> None:
+        """Post many cases of one order as one message."""
+        if settings.log_channel is None or not found:
+            return
+        _, locale = await self._guild(found[0])
+        first, last = found[0], found[-1]
+        heading = self._render(LOGGED[first.sanction], locale)
+        cases = tn(
+            "{count} case, {first} to {last}",
+            "{count} cases, {first} to {last}",
+            count=len(found),
+            first=str(first.number),
+            last=str(last.number),
+        )
+        people = " ".join(f"<@{case.target_id}>" for case in found)
+        embed = {
+            "title": f"{heading} · {self._render(cases, locale)}",
+            "description": f"{first.reason}\n{people}"[:4000],
+            "timestamp": first.opened_at.isoformat(),
+        }
+        try:
+            await self._discord.create_message(
+                settings.log_channel, {"embeds": [embed]}, nonce=nonce(last, "logs"), priority=Priority.LOGS
+            )
+        except (DiscordRefused, AppError) as error:
+            log.warning(
+                "log channel not written", extra={"guild_id": first.guild_id, "error": type(error).__name__}
             )
 
     def _embed(self, case: Case, locale: str | None) -> dict[str, Any]:

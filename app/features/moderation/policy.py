@@ -14,6 +14,8 @@ RANK = {
     Sanction.NOTE: 0,
     Sanction.UNTIMEOUT: 0,
     Sanction.UNBAN: 0,
+    Sanction.PURGE: 0,
+    Sanction.UNDO: 0,
     Sanction.REVIEW: 1,
     Sanction.WARN: 2,
     Sanction.DELETE: 3,

@@ -19,6 +19,7 @@ from app.features.moderation.cases import store as cases
 from app.features.moderation.decisions import store as decisions
 from app.features.moderation.models import Finding, Sanction, Severity, Subject
 from app.features.moderation.policy import Outcome, ends_at, escalate, weigh, window_start
+from app.features.moderation.review import store as reviews
 from app.features.moderation.settings import ModerationSettings
 
 DELETING = frozenset({Sanction.DELETE, Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
@@ -145,6 +146,9 @@ class Verdicts:
             )
             if case is not None:
                 await carry_out.expect(conn, case, now)
+        if review and outcome is not None:
+            item = _review_item(judged, settings, outcome, decision_id, case, now)
+            await reviews.open_item(conn, item, now)
         await self._audit.append(
             conn, subject.guild_id, _audit_entry(judged, decision_id, sanction, severity, case, refusal), now
         )
@@ -230,6 +234,35 @@ def _record(
             ),
             "wanted": outcome.sanction if outcome else None,
         },
+    )
+
+
+def _review_item(
+    judged: Judged,
+    settings: ModerationSettings,
+    outcome: Outcome,
+    decision_id: int,
+    case: cases.Case | None,
+    now: datetime,
+) -> reviews.NewItem:
+    subject = judged.subject
+    proposed = outcome.sanction
+    if proposed is Sanction.REVIEW:
+        proposed = settings.sanctions.get(outcome.severity, Sanction.NONE)
+    return reviews.NewItem(
+        guild_id=subject.guild_id,
+        item_key=f"decision:{decision_id}",
+        kind="verdict",
+        user_id=subject.user_id,
+        severity=int(outcome.severity),
+        reason=outcome.reason,
+        proposed=proposed if case is None and proposed in {Sanction.WARN, *DELETING} else None,
+        channel_id=subject.channel_id,
+        message_id=subject.message_id if judged.deletable else None,
+        decision_id=decision_id,
+        case_number=None if case is None else case.number,
+        excerpt=judged.text[:4000] or None,
+        excerpt_expires_at=now + timedelta(days=settings.retention_days),
     )
 
 

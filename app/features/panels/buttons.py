@@ -12,12 +12,12 @@ from annotated_types import Interval
 from app.features.panels.member_roles import MemberRoles
 from app.features.panels.models import Kind, PanelId, PollState
 from app.features.panels.panels import Panels
-from app.features.panels.translated import translated
 from app.interactions.context import Click
 from app.interactions.custom_id import MAX_TTL
 from app.interactions.declarations import Defer
 from app.interactions.declare import button
 from app.interactions.replies import Reply
+from app.interactions.translated import translated
 from app.locale.catalogue import Catalogue
 from app.locale.text import t
 from app.snowflake import RoleId

@@ -1,0 +1,1 @@
+"""Appeals: a member contests a case; somebody who was not involved decides."""

@@ -1,0 +1,31 @@
+"""The services of people's half of moderation: orders, lifting, the review queue, appeals."""
+
+from __future__ import annotations
+
+from app.feature import Floor, Services
+from app.features.moderation.appeals.appeals import Appeals
+from app.features.moderation.audit import AuditLog
+from app.features.moderation.authority import Authority
+from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.cases.lifting import Lifting
+from app.features.moderation.cases.moderators import Moderators
+from app.features.moderation.notices import Notices
+from app.features.moderation.review.posting import ReviewPosts
+from app.features.moderation.review.queue import Reviews
+from app.features.moderation.review.reports import Reports
+
+
+def people(
+    floor: Floor, authority: Authority, audit: AuditLog, carry_out: CarryOut, notices: Notices
+) -> Services:
+    """Return the services by type."""
+    pool, settings, clock = floor.postgres, floor.guild_settings, floor.clock
+    lifting = Lifting(pool, authority, audit, carry_out, settings, clock)
+    return {
+        Appeals: Appeals(pool, floor.discord, audit, settings, notices, clock),
+        Lifting: lifting,
+        Moderators: Moderators(pool, authority, audit, carry_out, settings, clock),
+        Reports: Reports(pool, audit, settings, clock),
+        ReviewPosts: ReviewPosts(pool, floor.discord, settings, notices),
+        Reviews: Reviews(pool, authority, audit, carry_out, lifting, settings, clock),
+    }
