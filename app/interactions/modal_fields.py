@@ -112,7 +112,6 @@ class TextField(Input):
     type: ClassVar[ComponentType] = ComponentType.TEXT_INPUT
 
     def check(self, rules: Rules) -> None:
-        """See `Input.check`."""
         if rules.several:
             raise TypeError("a TextField holds one text; its type cannot be a list")
         limits.check_range("min_length", rules.low or 0, 0, 4000)
@@ -133,7 +132,6 @@ class TextField(Input):
         return leaf
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return _text(leaf.get("value")) or None
 
 
@@ -149,7 +147,6 @@ class _OptionField(Input):
         check_options(f"options in a {type(self).__name__}", values, self.high, low=self.low)
 
     def value(self, entry: Entry, resolved: Resolved) -> Any:
-        """See `Input.value`: only offered values pass."""
         offered = {option.value for option in self.options}
         if not offered.issuperset(_list(entry)):
             raise UserError(t("Choose one of the options."))
@@ -181,7 +178,6 @@ class SelectField(_OptionField):
         return leaf | _placeholder(self.placeholder, rendering)
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return _texts(leaf.get("values")) or None
 
 
@@ -201,7 +197,6 @@ class RadioField(_OptionField):
         return {"required": rules.required, "options": self._options(entry, rendering)}
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return _text(leaf.get("value")) or None
 
 
@@ -218,7 +213,6 @@ class CheckboxGroupField(_OptionField):
         _without_emoji(self.options)
 
     def check(self, rules: Rules) -> None:
-        """See `Input.check`."""
         if not rules.several:
             raise TypeError(
                 "a CheckboxGroupField holds several values; its type must be a list, tuple or frozenset"
@@ -230,7 +224,6 @@ class CheckboxGroupField(_OptionField):
         return leaf | {"max_values": min(leaf["max_values"], len(self.options))}
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return _texts(leaf.get("values")) or None
 
 
@@ -244,7 +237,6 @@ class CheckboxField(Input):
         return {"default": True} if entry is True else {}
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         value = leaf.get("value")
         if not isinstance(value, bool):
             raise _WrongShape("a checkbox's value is not a boolean")
@@ -267,11 +259,9 @@ class _ObjectField(Input):
         return default_values(self.kind, [int(key) for key in keys])
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return [str(snowflake(value)) for value in _texts(leaf.get("values"))] or None
 
     def value(self, entry: Entry, resolved: Resolved) -> Any:
-        """See `Input.value`."""
         found = [self._find(key, resolved) for key in _list(entry)]
         if None in found:
             raise UserError(t("What you chose is not there any more."))
@@ -310,7 +300,6 @@ class MentionableField(_ObjectField):
     type: ClassVar[ComponentType] = ComponentType.MENTIONABLE_SELECT
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         keys = [snowflake(value) for value in _texts(leaf.get("values"))]
         return [f"{'role' if resolved.role(key) else 'user'}:{key}" for key in keys] or None
 
@@ -367,18 +356,15 @@ class FileField(Input):
         return leaf | {"file_types": list(self.file_types)} if self.file_types else leaf
 
     def read(self, leaf: Mapping[str, Any], resolved: Resolved) -> Entry:
-        """See `Input.read`."""
         return [str(snowflake(value)) for value in _texts(leaf.get("values"))] or None
 
     def value(self, entry: Entry, resolved: Resolved) -> Any:
-        """See `Input.value`."""
         found = [resolved.attachment(int(key)) for key in _list(entry)]
         if None in found:
             raise UserError(t("The file is not there any more. Attach it again."))
         return found
 
     def refill(self, entry: Entry) -> Entry:
-        """See `Input.refill`."""
         return None
 
 
