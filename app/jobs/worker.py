@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 16
 READ_MS = 500
 BEAT_SECONDS = 2.0
-DEAD_AFTER_SECONDS = 8.0
-"""Four missed beats: the worker is dead, or stands still for so long that it might as well be."""
+DEAD_AFTER_BEATS = 4
+"""A worker that missed four is dead, or stands still for so long that it might as well be."""
 MOST_DELIVERIES = 3
 """A job whose third worker died too is given up: it probably kills them."""
 CLAIM_SECONDS = 30 * 60
@@ -53,6 +53,7 @@ class JobWorker:
         sealer: Sealer,
         worker: str,
         concurrency: int = CONCURRENCY,
+        beat_seconds: float = BEAT_SECONDS,
     ) -> None:
         """`blocking` is a client whose timeout lies above READ_MS; `worker` names this process."""
         self._jobs = jobs
@@ -63,6 +64,8 @@ class JobWorker:
         self._sealer = sealer
         self._worker = worker
         self._concurrency = concurrency
+        self._beat_seconds = beat_seconds
+        self._dead_after_ms = int(beat_seconds * DEAD_AFTER_BEATS * 1000)
         self._running: dict[bytes, asyncio.Task[None]] = {}
 
     @property
@@ -74,6 +77,7 @@ class JobWorker:
         """Serve until `stop`, then let running jobs end for `grace` seconds and hand the others over."""
         upkeep = asyncio.create_task(self._forever(self._upkeep), name="jobs upkeep")
         try:
+            await self._once(self._create_group)
             while not stop.is_set():
                 await self._once(self._read)
         finally:
@@ -86,7 +90,7 @@ class JobWorker:
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._once(step)
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(self._beat_seconds)
 
     async def _once(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do a step; a Redis that is away is waited for, and a lost group is made again."""
@@ -132,9 +136,8 @@ class JobWorker:
         free = self._concurrency - len(self._running)
         if free <= 0:
             return
-        idle = int(DEAD_AFTER_SECONDS * 1000)
         reply: Any = await self._redis.xautoclaim(
-            STREAM, GROUP, self._worker, min_idle_time=idle, start_id="0-0", count=free
+            STREAM, GROUP, self._worker, min_idle_time=self._dead_after_ms, start_id="0-0", count=free
         )
         for entry_id, fields in reply[1]:
             if entry_id is None or fields is None or entry_id in self._running:
@@ -221,7 +224,7 @@ class JobWorker:
                     self._worker,
                     min_idle_time=0,
                     message_ids=left,
-                    idle=int(DEAD_AFTER_SECONDS * 1000) + 1,
+                    idle=self._dead_after_ms + 1,
                     justid=True,
                 )
             elif not await self._redis.xpending_range(
