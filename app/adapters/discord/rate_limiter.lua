@@ -18,7 +18,8 @@ local SECOND = 1000000
 local LATE = 50000              -- a waiting call that is this late for its turn is passed over
 local PROBE = 10 * SECOND       -- an answer that does not come by then is not waited for any longer
 local POLL = 25000              -- how often to ask for something that has no known time
-local CATCH_UP = 10             -- slots that a late start may make up for
+local SOON = 1000               -- no wait is shorter
+local CATCH_UP = 25             -- slots that waiting calls may make up for when they came late for their turns
 local SPREAD = 20000            -- what the global window is stretched by, so that jitter on the way is no offence
 local KEEP = 3600               -- seconds that an unused bucket is remembered
 
@@ -99,13 +100,15 @@ else
   lane = likely and likely ~= '-' and 'b:' .. likely .. ':' .. top or 'r:' .. route
 end
 
-local limit, remaining, reset, window, epoch, settled, probe, shut, fresh
+local limit, remaining, reset, window, epoch, settled, probe, shut, fresh, last, pace
 local wait, in_bucket = 0, 0
 if lane then
   state_key = prefix .. 'lane:' .. lane
-  local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut')
+  local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut',
+    'last', 'pace')
   limit, remaining, reset, window = s[1], s[2], s[3], s[4]
   epoch, settled, probe, shut = s[5] or 0, s[6], s[7] or 0, s[8] or 0
+  last, pace = s[9] or 0, s[10] or 0
   probing = probing or not limit
   local free, ready = 1, now
   if shut > now then
@@ -137,7 +140,7 @@ if lane then
     if limit and not probing then
       wait = wait + (paced and after * window / limit or math.floor(after / limit) * window)
     end
-    wait = math.max(wait, POLL / 5)
+    wait = math.max(wait, SOON)
   end
 end
 
@@ -145,25 +148,29 @@ end
 -- window is used, and in no window does anybody exceed the limit. Whoever has n calls before it takes the n-th
 -- slot from now: if the first in the queue is slow to come, the second does not lose its own slot by that.
 local global_key, grants_key = prefix .. 'global', prefix .. 'grants'
-local next_due, period, for_bucket = 0, 0, wait > 0
+local next_due, period, for_bucket, before = 0, 0, wait > 0, 0
 if counts_globally then
   local g = numbers(global_key, 'next', 'pause', 'spread', 'spread_at')
   local spread = math.max(SPREAD, (g[3] or 0) - (now - (g[4] or 0)) / 1000)
   period = (SECOND + spread) / global_limit
   next_due = math.max(g[1] or 0, now - CATCH_UP * period)
+  if position == 0 and redis.call('ZCARD', prefix .. 'wait:@') == 0 then
+    -- Nobody waited: what was not used was not wanted, and there is nothing to make up for.
+    next_due = math.max(next_due, now)
+  end
   local stretched = SECOND + spread / 4
   local function leaves(count)
     -- When the window will hold fewer than `count` of the calls that it holds now.
     local at = tonumber(redis.call('LINDEX', grants_key, count - 1) or nil)
     return at and at + stretched or 0
   end
-  local before = waiting_before('@')
+  before = waiting_before('@')
   local turn = math.max(g[2] or 0, leaves(global_limit - before % global_limit) +
     math.floor(before / global_limit) * stretched)
   if paced or leaves(math.max(1, math.floor(global_limit / 5))) > now then
     turn = math.max(turn, next_due + before * period)
   end
-  if turn > now then wait = math.max(wait, turn - now, POLL / 5) end
+  if turn > now then wait = math.max(wait, turn - now, SOON) end
 end
 
 if wait > left then
@@ -173,8 +180,11 @@ if wait > left then
 end
 if position == 0 then position = priority * 1e12 + redis.call('INCR', prefix .. 'arrivals') end
 if wait > 0 then
-  -- Far from the front the estimate is rough: ask again half-way.
-  local hint = wait < 4 * POLL and wait or math.min(wait / 2, 15 * SECOND)
+  -- Far from the front the estimate is rough: ask again earlier. It is too short where a bucket's calls wait for
+  -- the global limit as well; how fast they really went tells.
+  local hint = wait
+  if in_bucket > 1 then hint = math.max(hint, in_bucket * math.min(pace, 10 * SECOND)) end
+  if hint > 4 * POLL then hint = math.min(hint * (for_bucket and 0.5 or 0.75), 15 * SECOND) end
   if lane then stay(lane, now + hint) end
   if counts_globally and not for_bucket then stay('@', now + hint) else leave('@') end
   return answer('wait', math.ceil(hint), lane, epoch)
@@ -191,6 +201,8 @@ if lane then
     redis.call('HSET', state_key, 'remaining', remaining - 1)
   end
   if probing then redis.call('HSET', state_key, 'probe', now + PROBE, 'prober', ticket) end
+  local gap = math.min(now - last, 60 * SECOND)
+  redis.call('HSET', state_key, 'last', now, 'pace', pace > 0 and 0.7 * pace + 0.3 * gap or gap)
   redis.call('EXPIRE', state_key, KEEP)
 end
 if counts_globally then

@@ -38,6 +38,9 @@ logger = logging.getLogger(__name__)
 RETRY_REDIS_SECONDS = 1.0
 """How long this process keeps to its share before it asks Redis again."""
 
+PATIENCE, PATIENCE_MIN = 0.3, 0.2
+"""Part of the time that is left, and seconds, that a call waits for Redis before it keeps to this process's share."""
+
 TELL_SECONDS = 30.0
 """A flapping Redis is logged no more often than this; the metrics count every time."""
 
@@ -119,15 +122,19 @@ class RateLimiter:
             return
         try:
             await self._shared.settle(slot.ticket, slot.verdict, outcome)
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError) as error:
             self._lose_redis(error)
 
     async def _take(self, ticket: Ticket, left: float) -> Verdict:
         if not self._redis_lost or self._clock() >= self._ask_redis_at:
             self._ask_redis_at = self._clock() + RETRY_REDIS_SECONDS
             try:
-                verdict = await self._shared.take(ticket, left)
-            except (RedisError, OSError, TimeoutError) as error:
+                async with asyncio.timeout(max(PATIENCE_MIN, left * PATIENCE)):
+                    verdict = await self._shared.take(ticket, left)
+            except TimeoutError:
+                # Not lost yet, but this call cannot wait to find out.
+                pass
+            except (RedisError, OSError) as error:
                 self._lose_redis(error)
             else:
                 self._find_redis()

@@ -115,6 +115,7 @@ GET_GUILD_CHANNELS = Route("GET", "/guilds/{guild_id}/channels", MODERATION)
 GET_GUILD_ROLES = Route("GET", "/guilds/{guild_id}/roles", MODERATION)
 GET_GUILD_AUDIT_LOG = Route("GET", "/guilds/{guild_id}/audit-logs", LOGS)
 MODIFY_GUILD_INCIDENT_ACTIONS = Route("PUT", "/guilds/{guild_id}/incident-actions", MODERATION)
+GET_INVITE = Route("GET", "/invites/{invite_code}", MODERATION)
 GET_CURRENT_USER_GUILDS = Route("GET", "/users/@me/guilds", LOGS)
 LEAVE_GUILD = Route("DELETE", "/users/@me/guilds/{guild_id}", LOGS)
 # Members, bans, roles

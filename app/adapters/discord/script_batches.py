@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 BATCH = 64
 """Runs in one round trip: about 5 ms of the server's time, during which others wait."""
 
-ROUND_TRIP_SECONDS = 1.0
-"""A round trip that takes longer counts as lost."""
+ROUND_TRIP_SECONDS = 2.0
+"""A round trip that takes longer counts as lost: on a busy machine a second can pass without meaning that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class _Run:
     script: Script
     arguments: Sequence[str | int]
     answer: asyncio.Future[Any]
+    abandoned: Callable[[Any], None] | None = None
 
 
 class ScriptBatches:
@@ -52,13 +54,30 @@ class ScriptBatches:
         self._waiting: deque[_Run] = deque()
         self._sending: asyncio.Task[None] | None = None
 
-    async def run(self, script: Script, arguments: Sequence[str | int]) -> Any:
-        """Return the script's reply. Raises redis.RedisError, OSError or TimeoutError."""
-        run = _Run(script, arguments, asyncio.get_running_loop().create_future())
+    async def run(
+        self,
+        script: Script,
+        arguments: Sequence[str | int],
+        abandoned: Callable[[Any], None] | None = None,
+    ) -> Any:
+        """Return the script's reply, or hand it to `abandoned` if the caller is cancelled before it comes.
+
+        Raises redis.RedisError or OSError.
+        """
+        run = _Run(script, arguments, asyncio.get_running_loop().create_future(), abandoned)
+        self._enter(run)
+        return await run.answer
+
+    def post(self, script: Script, arguments: Sequence[str | int]) -> None:
+        """Run a script whose reply nobody waits for."""
+        nobody: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        nobody.cancel()
+        self._enter(_Run(script, arguments, nobody))
+
+    def _enter(self, run: _Run) -> None:
         self._waiting.append(run)
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send(), name="discord limiter scripts")
-        return await run.answer
 
     async def _send(self) -> None:
         while self._waiting:
@@ -66,18 +85,24 @@ class ScriptBatches:
             try:
                 async with asyncio.timeout(ROUND_TRIP_SECONDS):
                     replies = await self._round_trip(batch)
-            except (RedisError, OSError, TimeoutError) as error:
-                # What waits behind a lost round trip would only wait in vain as long.
-                batch.extend(self._waiting)
-                self._waiting.clear()
-                replies = [error] * len(batch)
+            except TimeoutError:
+                replies = self._lose(batch, RedisTimeoutError(f"no answer in {ROUND_TRIP_SECONDS} s"))
+            except (RedisError, OSError) as error:
+                replies = self._lose(batch, error)
             for run, reply in zip(batch, replies, strict=True):
                 if run.answer.done():
-                    continue
-                if isinstance(reply, BaseException):
+                    if run.abandoned and not isinstance(reply, BaseException):
+                        run.abandoned(reply)
+                elif isinstance(reply, BaseException):
                     run.answer.set_exception(reply)
                 else:
                     run.answer.set_result(reply)
+
+    def _lose(self, batch: list[_Run], error: Exception) -> list[Any]:
+        """Fail what waits behind a lost round trip too: it would only wait in vain as long."""
+        batch.extend(self._waiting)
+        self._waiting.clear()
+        return [error] * len(batch)
 
     async def _round_trip(self, batch: list[_Run]) -> list[Any]:
         replies = await self._execute(batch)

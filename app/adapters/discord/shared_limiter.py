@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.resources import files
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -18,7 +19,7 @@ INTERACTION_TOKEN_SECONDS = 3600
 
 
 class SharedLimiter:
-    """Asks Redis for slots. Raises RedisError, OSError or TimeoutError when it is out of reach."""
+    """Asks Redis for slots. Raises RedisError or OSError when it is out of reach."""
 
     def __init__(self, redis: Redis, limits: Limits, process: str) -> None:
         self._limits = limits
@@ -46,7 +47,13 @@ class SharedLimiter:
             target.webhook or "",
             "" if target.route.has_token or ticket.checks_token else self._limits.token_digest,
         ]
-        reply = await self._batches.run(self._take, arguments)
+
+        def give_back(reply: list[Any]) -> None:
+            if reply[0] == Answer.GO.encode():
+                verdict = Verdict(Answer.GO, lane=reply[3].decode(), epoch=int(reply[4]))
+                self._batches.post(self._settle, self._settling(ticket, verdict, Outcome()))
+
+        reply = await self._batches.run(self._take, arguments, abandoned=give_back)
         answer, wait, position, lane, epoch, processes, bad = reply
         ticket.position = int(position)
         return Verdict(
@@ -59,9 +66,12 @@ class SharedLimiter:
         )
 
     async def settle(self, ticket: Ticket, verdict: Verdict, outcome: Outcome) -> None:
+        await self._batches.run(self._settle, self._settling(ticket, verdict, outcome))
+
+    def _settling(self, ticket: Ticket, verdict: Verdict, outcome: Outcome) -> list[str | int]:
         target, bucket = ticket.target, outcome.bucket
         mortal = "interaction_token" in target.ids or target.ids.get("webhook_id") == self._limits.application
-        arguments: list[str | int] = [
+        return [
             ticket.id,
             verdict.lane,
             verdict.epoch,
@@ -81,7 +91,6 @@ class SharedLimiter:
             self._limits.token_digest if outcome.logged_out is not None else "",
             int(bool(outcome.logged_out)),
         ]
-        await self._batches.run(self._settle, arguments)
 
 
 def _rounded_up(seconds: float) -> int:

@@ -73,6 +73,11 @@ class Guilds(Caller):
         target = routes.MODIFY_GUILD_INCIDENT_ACTIONS.at(guild_id=guild_id)
         return cast(Json, await self.request(target, json=body, **options))
 
+    async def get_invite(self, code: str, **options: Unpack[Options]) -> Json:
+        """Return an invite; `guild` says where it leads. Raises NotFound (10006) if it leads nowhere."""
+        target = routes.GET_INVITE.at(invite_code=code)
+        return cast(Json, await self.request(target, **options))
+
     async def get_current_user_guilds(
         self,
         *,
