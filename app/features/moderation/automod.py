@@ -98,14 +98,14 @@ class Automod:
         async with transaction(self._pool) as conn:
             case = await cases.case_of_action(conn, subject.guild_id, subject.key)
         if case is not None and case.state == "recorded":
-            await self._carry_out.case(case)
+            await self._carry_out.case(case, again=True)
 
     async def carry_out_case(self, guild: GuildId, number: int) -> None:
         """Do what a case says if nobody has: the safety net of scheduled work."""
         async with transaction(self._pool) as conn:
             case = await cases.find_case(conn, guild, number)
         if case is not None and case.state == "recorded" and case.sanction != Sanction.NONE:
-            await self._carry_out.case(case)
+            await self._carry_out.case(case, again=True)
 
 
 def judgeable(message: Message) -> bool:

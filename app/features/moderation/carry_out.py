@@ -7,7 +7,6 @@ and the log message carry a nonce that Discord recognises.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from app.adapters.discord.errors import CannotMessageUser, ContentBlocked, Disco
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.postgres.pool import Conn, Pool, transaction
+from app.errors import DiscordUnreachable, RateLimited
 from app.features.moderation.authority import Authority, Refusal, protection_of
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.store import Case
@@ -35,22 +35,28 @@ END_KIND = "moderation.end"
 SAFETY_SECONDS = 30.0
 """When a case has not been carried out by the worker that opened it, another one does it after this time."""
 
+SAME_END = timedelta(seconds=1)
+"""Discord keeps the end of a timeout in milliseconds."""
+
 PUNISHING = frozenset({Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
 LIFTING = frozenset({Sanction.UNTIMEOUT, Sanction.UNBAN})
 
 
-async def expect(conn: Conn, case: Case, now: datetime) -> None:
-    """Have the case carried out for certain; in the transaction that opens it."""
+async def expect(conn: Conn, case: Case, now: datetime, *, safety_seconds: float = SAFETY_SECONDS) -> None:
+    """Have the case carried out for certain; in the transaction that opens it.
+
+    Where something else sees to it first (an event that is delivered again), `safety_seconds` may be long.
+    """
     payload = {"guild": str(case.guild_id), "number": case.number}
     key = f"{case.guild_id}:{case.number}"
-    await schedule(conn, KIND, key, now + timedelta(seconds=SAFETY_SECONDS), payload)
+    await schedule(conn, KIND, key, now + timedelta(seconds=safety_seconds), payload)
     if case.sanction == Sanction.BAN and case.expires_at is not None:
         await schedule(conn, END_KIND, key, case.expires_at, payload)
 
 
-def nonce(case: Case, purpose: str) -> str:
-    """Return 25 characters by which Discord recognises a repetition (contract section 4.5)."""
-    return hashlib.sha256(f"{purpose}:{case.guild_id}:{case.number}".encode()).hexdigest()[:25]
+async def done(conn: Conn, case: Case) -> None:
+    """Take the safety net away: the case was carried out."""
+    await cancel(conn, KIND, f"{case.guild_id}:{case.number}")
 
 
 class CarryOut:
@@ -72,8 +78,11 @@ class CarryOut:
         self._notices = notices
         self._clock = clock
 
-    async def case(self, case: Case, *, allowed: bool = False) -> Case:
-        """Do what the case says and return it as it is now. `allowed`: authority has just said yes to it."""
+    async def case(self, case: Case, *, allowed: bool = False, again: bool = False) -> Case:
+        """Do what the case says and return it as it is now. `allowed`: authority has just said yes to it.
+
+        `again`: somebody may have done part of it before; a sanction that is in force is not put on anew.
+        """
         guild = GuildId(case.guild_id)
         settings = await self._settings.get(guild, FEATURE, ModerationSettings)
         sanction = Sanction(case.sanction)
@@ -91,7 +100,7 @@ class CarryOut:
         tells = settings.notify_members and sanction.value in TOLD and case.target_id is not None
         if refusal is None and tells and told is None:
             told = await self._tell(case, settings)
-        if punishing and refusal is None:
+        if punishing and refusal is None and not (again and await self._in_force(case, sanction)):
             problem = await self._punish(case, sanction)
         async with transaction(self._pool) as conn:
             if told is not None and told != case.notified:
@@ -99,7 +108,7 @@ class CarryOut:
             await cases.settle(
                 conn, guild, case.number, state="failed" if problem else "done", problem=problem
             )
-            await cancel(conn, KIND, f"{guild}:{case.number}")
+            await done(conn, case)
             current = await cases.find_case(conn, guild, case.number)
         assert current is not None
         metrics.MODERATION_SANCTIONS.labels(sanction, current.origin, "failed" if problem else "done").inc()
@@ -139,11 +148,30 @@ class CarryOut:
     async def _tell(self, case: Case, settings: ModerationSettings) -> bool:
         try:
             return await self._notices.tell_member(case, settings)
-        except (CannotMessageUser, ContentBlocked, NotFound):
-            return False
+        except (CannotMessageUser, ContentBlocked, NotFound, RateLimited, DiscordUnreachable):
+            return False  # telling must not hold up what protects the others
         except DiscordRefused as error:
             log.info("member not told", extra={"case": case.number, "discord_code": error.discord_code})
             return False
+
+    async def _in_force(self, case: Case, sanction: Sanction) -> bool:
+        """Return whether Discord has the sanction already: a second one would show in its audit log."""
+        assert case.target_id is not None
+        try:
+            if sanction is Sanction.BAN:
+                await self._discord.get_guild_ban(case.guild_id, case.target_id, priority=Priority.MODERATION)
+                return True
+            if sanction is Sanction.TIMEOUT and case.expires_at is not None:
+                member = await self._discord.get_guild_member(
+                    case.guild_id, case.target_id, priority=Priority.MODERATION
+                )
+                until = member.get("communication_disabled_until")
+                return until is not None and datetime.fromisoformat(until) >= case.expires_at - SAME_END
+        except (NotFound, Forbidden) as error:
+            log.debug(
+                "sanction is not in force", extra={"case": case.number, "discord_code": error.discord_code}
+            )
+        return False
 
     async def _punish(self, case: Case, sanction: Sanction) -> str | None:
         """Carry out; return what is wrong when Discord refuses for good."""

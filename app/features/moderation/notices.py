@@ -59,6 +59,10 @@ def nonce(case: Case, purpose: str) -> str:
     return hashlib.sha256(f"{purpose}:{case.guild_id}:{case.number}:{case.state}".encode()).hexdigest()[:25]
 
 
+TELL_SECONDS = 2.5
+"""Discord lets a bot open few direct messages at once (contract 4.5): what finds no place in time is not sent."""
+
+
 class Notices:
     """Writes to members and to log channels in the guild's language.
 
@@ -88,9 +92,15 @@ class Notices:
             return False
         offers = settings.appeals and case.sanction in APPEALABLE
         body = await self.dm(case, appeal=offers)
-        channel = await self._discord.create_dm(case.target_id, priority=Priority.MODERATION)
+        channel = await self._discord.create_dm(
+            case.target_id, priority=Priority.MODERATION, deadline=TELL_SECONDS
+        )
         await self._discord.create_message(
-            int(channel["id"]), body, nonce=nonce(case, "tell"), priority=Priority.MODERATION
+            int(channel["id"]),
+            body,
+            nonce=nonce(case, "tell"),
+            priority=Priority.MODERATION,
+            deadline=TELL_SECONDS,
         )
         return True
 

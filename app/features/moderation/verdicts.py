@@ -22,6 +22,9 @@ from app.features.moderation.policy import Outcome, ends_at, escalate, weigh, wi
 from app.features.moderation.review import store as reviews
 from app.features.moderation.settings import ModerationSettings
 
+REDELIVERY_SECONDS = 600.0
+"""A worker that dies leaves its event to another one, which carries the case out: this is only the last resort."""
+
 DELETING = frozenset({Sanction.DELETE, Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
 
 
@@ -145,7 +148,7 @@ class Verdicts:
                 ),
             )
             if case is not None:
-                await carry_out.expect(conn, case, now)
+                await carry_out.expect(conn, case, now, safety_seconds=REDELIVERY_SECONDS)
         if review and outcome is not None:
             item = _review_item(judged, settings, outcome, decision_id, case, now)
             await reviews.open_item(conn, item, now)
