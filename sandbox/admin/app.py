@@ -13,6 +13,7 @@ from sandbox.admin.context import Context
 from sandbox.admin.errors import add_error_handlers
 from sandbox.admin.stream import Stream
 from sandbox.interactions.people import People
+from sandbox.page.routes import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from sandbox.instance import Sandbox
@@ -64,7 +65,7 @@ def create_admin(sandbox: Sandbox, interactions: Interactions) -> FastAPI:
 
     @api.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(page)
+        return HTMLResponse(page, headers=SECURITY_HEADERS)
 
     @api.websocket("/stream")
     async def follow(socket: WebSocket) -> None:

@@ -11,7 +11,7 @@ from sandbox.admin.context import ChannelRef, Context, Ctx, Id, UserRef
 from sandbox.admin.errors import ERROR_ANSWERS, Refused
 from sandbox.interactions.people import read_upload
 from sandbox.world import Channel, Message, Permission
-from sandbox.world.payloads import message_payload
+from sandbox.world.payloads import channel_payload, message_payload
 from sandbox.world.permissions import is_timed_out
 from sandbox.world.snowflakes import created_ms
 
@@ -121,6 +121,13 @@ async def post_direct_message(body: DirectMessage, ctx: Ctx) -> Json:
         channel.id, author.id, body.content, attachments=_store(ctx, channel, body.attachments)
     )
     return message_payload(ctx.world, message)
+
+
+@router.put("/dms/{user}", summary="Open somebody's direct messages with the bot")
+async def open_direct_messages(user: UserRef, ctx: Ctx) -> Json:
+    """Returns the channel, made when there is none."""
+    channel = ctx.world.open_dm(ctx.user(user).id, ctx.world.bot_id)
+    return channel_payload(ctx.world, channel)
 
 
 @router.patch("/messages/{message_id}", summary="Edit a message as its author")

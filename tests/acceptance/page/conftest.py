@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from sandbox.server import create_app, create_sandbox, listen, uvicorn_server
 from sandbox.settings import SandboxSettings
@@ -29,6 +29,10 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+FORGET = (
+    "if (!sessionStorage.getItem('begun')) { localStorage.clear(); sessionStorage.setItem('begun', '1'); }"
+)
+"""What another test's page has remembered; a reload within a test remembers."""
 
 
 @dataclass
@@ -87,24 +91,41 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def site() -> AsyncIterator[Site]:
-    """A fresh sandbox."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_site() -> AsyncIterator[Site]:
+    """One sandbox for all tests of a worker; `site` starts it over."""
     async with running_site() as site:
         yield site
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """One browser profile, so that the page's files are loaded once."""
+    made = await browser.new_context(viewport={"width": 1360, "height": 860}, locale="en-US")
+    made.set_default_timeout(20_000)
+    yield made
+    await made.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, site: Site) -> AsyncIterator[Page]:
+async def site(shared_site: Site) -> Site:
+    """A fresh world."""
+    await shared_site.post("/reset")
+    shared_site.app.received.clear()
+    shared_site.app.gate.clear()
+    return shared_site
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context: BrowserContext, site: Site) -> AsyncIterator[Page]:
     """The chat page, opened as Maya in #general; errors of its scripts fail the test."""
-    context = await browser.new_context(viewport={"width": 1360, "height": 860}, locale="en-US")
-    context.set_default_timeout(20_000)
     opened = await context.new_page()
+    await opened.add_init_script(FORGET)
     errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     await opened.goto(site.url)
     await opened.get_by_test_id("message").first.wait_for()
     yield opened
-    await context.close()
+    await opened.close()
     assert not errors, errors

@@ -33,7 +33,10 @@ async def test_message_text_is_never_html(page: Page, site: Site) -> None:
     )
     message = page.get_by_test_id("message").last
     await expect(message).to_contain_text("<script>document.title='owned'</script>")
-    assert await message.locator("img, script, iframe, .text b, .embed-title b, a[href^='javascript']").count() == 0
+    assert (
+        await message.locator("img, script, iframe, .text b, .embed-title b, a[href^='javascript']").count()
+        == 0
+    )
     assert await page.title() == "Gatehouse sandbox"
 
 

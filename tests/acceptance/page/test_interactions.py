@@ -153,9 +153,7 @@ async def test_menus_take_one_or_several_values(page: Page, site: Site) -> None:
     await expect(last(page)).to_contain_text("People: aiko")
 
 
-async def test_a_modal_keeps_what_was_typed_until_it_is_right(
-    page: Page, site: Site, tmp_path: Any
-) -> None:
+async def test_a_modal_keeps_what_was_typed_until_it_is_right(page: Page, site: Site, tmp_path: Any) -> None:
     await run(page, "form")
     modal = page.get_by_test_id("modal")
     await expect(modal.get_by_role("heading")).to_have_text("Tell the team")

@@ -1,6 +1,6 @@
 // Starts the page: who one is, where one is, and what happens when that changes.
 
-import { get } from "./api.js";
+import { get, put } from "./api.js";
 import { drawHead, openChannel } from "./chat.js";
 import { drawComposer } from "./composer.js";
 import { h, iconButton, toast } from "./dom.js";
@@ -119,7 +119,7 @@ on("act-as", async (id) => {
 
 on("open-dm", async () => {
   try {
-    await get(`/commands?as=${state.me}`); // opens the direct messages
+    await put(`/dms/${state.me}`);
     await loadView();
     await enter(null);
   } catch (problem) {

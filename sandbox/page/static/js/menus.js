@@ -28,7 +28,7 @@ export async function messageMenu(message, anchor, node, actions) {
     { label: "Copy message id", icon: "hash", act: () => copy(message.id) },
     isEphemeral(message) ? { label: "Dismiss message", icon: "close", act: () => actions.dismiss(message) }
       : (mine || actions.mayDelete(message)) && { label: "Delete message", icon: "trash", danger: true, act: () => actions.remove(message) },
-  ], { 
+  ], {
     onclose: () => node.classList.remove("menu-open"),
     refocusTo: () => document.querySelector(`[data-message-id="${message.id}"]`), // it may have been drawn anew
   });
