@@ -7,12 +7,17 @@ from app.features.moderation.appeals.appeals import Appeals
 from app.features.moderation.audit import AuditLog
 from app.features.moderation.authority import Authority
 from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.cases.bulk import BulkBans
+from app.features.moderation.cases.handmade import Handmade
 from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.moderators import Moderators
+from app.features.moderation.cases.purges.purging import Purging
+from app.features.moderation.cases.retention import Retention
 from app.features.moderation.notices import Notices
 from app.features.moderation.review.posting import ReviewPosts
 from app.features.moderation.review.queue import Reviews
 from app.features.moderation.review.reports import Reports
+from app.features.moderation.settings_editing import SettingsEditing
 
 
 def people(
@@ -21,11 +26,17 @@ def people(
     """Return the services by type."""
     pool, settings, clock = floor.postgres, floor.guild_settings, floor.clock
     lifting = Lifting(pool, authority, audit, carry_out, settings, clock)
+    discord = floor.discord
     return {
-        Appeals: Appeals(pool, floor.discord, audit, settings, notices, clock),
+        Appeals: Appeals(pool, discord, audit, settings, notices, clock),
+        BulkBans: BulkBans(pool, discord, authority, audit, carry_out, settings, notices, clock),
+        Handmade: Handmade(pool, discord, audit, settings, notices, clock),
         Lifting: lifting,
         Moderators: Moderators(pool, authority, audit, carry_out, settings, clock),
+        Purging: Purging(pool, discord, audit, settings, notices, clock),
         Reports: Reports(pool, audit, settings, clock),
-        ReviewPosts: ReviewPosts(pool, floor.discord, settings, notices),
+        Retention: Retention(pool, clock),
+        ReviewPosts: ReviewPosts(pool, discord, settings, notices),
+        SettingsEditing: SettingsEditing(pool, settings, audit, clock),
         Reviews: Reviews(pool, authority, audit, carry_out, lifting, settings, clock),
     }

@@ -1,33 +1,39 @@
-"""/case view, /case edit, /history: what is on record."""
+"""/case view, edit and undo, /history: what is on record."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
 
+from app.errors import UserError
+from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.cases.store import Case
 from app.features.moderation.notices import LOGGED
 from app.interactions.components import Button
 from app.interactions.context import Call, Click
 from app.interactions.custom_id import Bound
-from app.interactions.declare import button, group, slash
+from app.interactions.declare import button, group, slash, user_command
 from app.interactions.embeds import Embed, Field
 from app.interactions.options import Option
-from app.interactions.payloads import User
-from app.interactions.permissions import Permission
+from app.interactions.payloads import Member, User
+from app.interactions.permissions import Level
 from app.interactions.replies import Reply
 from app.locale.text import Text, t, tn
 from app.snowflake import UserId
 
 PAGE = 8
+MAX_NUMBER = 2**31 - 1
 
-case = group("case", "Look at a case, or change its reason", permission=Permission.MODERATE_MEMBERS)
+case = group("case", "Look at a case, change its reason, or undo it", permission=Level.MODERATOR)
 
 
 @case.slash("view", "Show a case")
 async def view(
-    call: Call, number: Annotated[int, Option("Its number", min_value=1)], *, moderators: Moderators
+    call: Call,
+    number: Annotated[int, Option("Its number", min_value=1, max_value=MAX_NUMBER)],
+    *,
+    moderators: Moderators,
 ) -> Reply:
     """Show one case."""
     return Reply.private(embeds=[embed_of(await moderators.find(call.guild, number))])
@@ -36,7 +42,7 @@ async def view(
 @case.slash("edit", "Change the reason of a case; what it was is kept")
 async def edit(
     call: Call,
-    number: Annotated[int, Option("Its number", min_value=1)],
+    number: Annotated[int, Option("Its number", min_value=1, max_value=MAX_NUMBER)],
     reason: Annotated[str, Option("The new reason", max_length=400)],
     *,
     moderators: Moderators,
@@ -46,13 +52,45 @@ async def edit(
     return Reply.private(t("Case {number} was changed.", number=str(number)), embeds=[embed_of(changed)])
 
 
-@slash("history", "Show somebody's record", permission=Permission.MODERATE_MEMBERS)
+@case.slash("undo", "Lift what a case did; its strike does not count any more")
+async def undo(
+    call: Call,
+    number: Annotated[int, Option("Its number", min_value=1, max_value=MAX_NUMBER)],
+    *,
+    lifting: Lifting,
+) -> Reply:
+    """Lift a case, and write that down as a case."""
+    lifted = await lifting.undo(call.guild, number, by=call.user.id)
+    if lifted.state == "failed":
+        raise UserError(
+            t(
+                "Case {number} was recorded, but Discord refused: {problem}.",
+                number=str(lifted.number),
+                problem=str(lifted.problem),
+            )
+        )
+    return Reply.private(
+        t("Case {old} is undone: case {number}.", old=str(number), number=str(lifted.number))
+    )
+
+
+@slash("history", "Show somebody's record", permission=Level.MODERATOR)
 async def history(
     call: Call, user: Annotated[User, Option("Whose record")], *, moderators: Moderators
 ) -> Reply:
     """Show a member's cases, newest first."""
-    found, strikes = await moderators.history(call.guild, user.id, limit=PAGE + 1)
-    content, buttons = _page(user.id, found, strikes)
+    return await _first_page(call, user.id, moderators)
+
+
+@user_command("History", permission=Level.MODERATOR)
+async def history_of(call: Call, target: Member | User, *, moderators: Moderators) -> Reply:
+    """Show the same from the menu of a user."""
+    return await _first_page(call, target.id, moderators)
+
+
+async def _first_page(call: Call, user: UserId, moderators: Moderators) -> Reply:
+    found, strikes = await moderators.history(call.guild, user, limit=PAGE + 1)
+    content, buttons = _page(user, found, strikes)
     return Reply.private(content[0], *buttons, embeds=content[1])
 
 

@@ -13,7 +13,7 @@ from app.interactions.context import Call
 from app.interactions.declare import slash
 from app.interactions.options import Option
 from app.interactions.payloads import Member, User
-from app.interactions.permissions import Permission
+from app.interactions.permissions import Level, Permission
 from app.interactions.replies import Reply
 from app.locale.text import Text, t
 
@@ -36,7 +36,7 @@ def number(case: Case) -> str:
     return str(case.number)
 
 
-@slash("warn", "Warn a member", permission=Permission.MODERATE_MEMBERS)
+@slash("warn", "Warn a member", permission=Level.MODERATOR)
 async def warn(
     call: Call,
     member: Annotated[Member, Option("Who is warned")],
@@ -56,7 +56,7 @@ async def warn(
     return done(t("{member} was warned: case {number}.", member=member.mention, number=number(case)), case)
 
 
-@slash("timeout", "Keep a member from writing for a while", permission=Permission.MODERATE_MEMBERS)
+@slash("timeout", "Keep a member from writing for a while", permission=Level.MODERATOR)
 async def timeout(
     call: Call,
     member: Annotated[Member, Option("Who is timed out")],
@@ -87,7 +87,7 @@ async def timeout(
     return done(text, case)
 
 
-@slash("untimeout", "Let a member write again", permission=Permission.MODERATE_MEMBERS)
+@slash("untimeout", "Let a member write again", permission=Level.MODERATOR)
 async def untimeout(
     call: Call,
     member: Annotated[Member, Option("Whose timeout is lifted")],
@@ -189,7 +189,7 @@ async def unban(
 @slash(
     "note",
     "Write something down about a member; they hear nothing of it",
-    permission=Permission.MODERATE_MEMBERS,
+    permission=Level.MODERATOR,
 )
 async def note(
     call: Call,

@@ -1,0 +1,1 @@
+"""Removing many messages of a channel at once."""
