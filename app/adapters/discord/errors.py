@@ -137,6 +137,7 @@ class QuotaReached(DiscordRefused):
 _BY_CODE: dict[int, type[DiscordRefused]] = {
     10003: NotFound,
     10004: NotFound,
+    10006: NotFound,
     10007: NotFound,
     10008: NotFound,
     10011: NotFound,

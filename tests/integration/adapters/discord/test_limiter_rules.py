@@ -108,7 +108,9 @@ async def test_whom_a_429_stops(bench: Bench, scope, channel, route, token) -> N
     await bench.call(message(), outcome)
 
     async def stopped(target) -> bool:
-        return (await bench.call(target, learnt(4, bucket=target.route.name), left=7.0)).answer is not Answer.GO
+        return (
+            await bench.call(target, learnt(4, bucket=target.route.name), left=7.0)
+        ).answer is not Answer.GO
 
     assert await stopped(message())
     assert await stopped(message(2)) is channel

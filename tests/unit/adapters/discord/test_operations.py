@@ -224,6 +224,7 @@ READS = [
     ("get_guild", (GUILD,), {"with_counts": True}, "GET /guilds/22", {"with_counts": "true"}),
     ("get_guild_channels", (GUILD,), {}, "GET /guilds/22/channels", {}),
     ("get_guild_roles", (GUILD,), {}, "GET /guilds/22/roles", {}),
+    ("get_invite", ("abc",), {}, "GET /invites/abc", {}),
     (
         "get_guild_audit_log",
         (GUILD,),
