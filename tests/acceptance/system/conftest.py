@@ -74,6 +74,7 @@ class System:
             capture_output=True,
             text=True,
             timeout=60,
+            check=False,
         )
 
 
