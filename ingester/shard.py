@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 ACQUIRE_SECONDS = 0.05
 ACQUIRE_SLOWLY_SECONDS = 0.5
 DRAIN_SECONDS = 3.0
+RESUME_URL_TRIES = 2
+"""Connections refused at the resume address before the one that Discord gives for new sessions is tried."""
 
 
 class ShardStopped(Exception):
@@ -93,6 +95,7 @@ class Shard:
         self._again_from: int | None = None
         self._successor: str | None = None
         self._stopping = asyncio.Event()
+        self._unanswered = 0
         self._reconnect = Reconnect()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -258,7 +261,12 @@ class Shard:
         floor = self._floor
         if (resume := self._resumable()) is not None:
             self.status, feed.state = "resuming", b"resuming"
-            return await floor.client.connect(self.number, resume[0].url, self, resume)
+            # An address that nobody answers at is not worth the session's last seconds: ask at the front door.
+            url = resume[0].url if self._unanswered < RESUME_URL_TRIES else floor.gateway_url
+            self._unanswered += 1
+            socket = await floor.client.connect(self.number, url, self, resume)
+            self._unanswered = 0
+            return socket
         self.status, feed.state = "identifying", b"identifying"
         self.registered.set()
         slot = asyncio.create_task(floor.slots.acquire(self.number))
