@@ -93,6 +93,8 @@ class Holdings:
         if self.is_current(partition):
             del self._partitions[partition.number]
             self._dropped(partition)
+            if change == "lost":
+                log.warning("lease lost", extra={"group": self._group, "partition": partition.number})
             metrics.STREAM_LEASE_CHANGES.labels(self._group, change).inc()
             metrics.STREAM_PARTITIONS.labels(self._group).set(len(self._partitions))
 

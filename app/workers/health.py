@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from app.adapters.postgres.pool import Pool, transaction
 from app.adapters.postgres.query import value
+from app.jobs.worker import JobWorker
 from app.observability.health import Check
 from app.streams.consumer import GroupConsumer
 from app.streams.schedule import Schedule
@@ -36,13 +37,16 @@ def checks(redis: Redis, postgres: Pool, consumers: Sequence[GroupConsumer]) -> 
     return {"redis": check_redis, "postgres": check_postgres, **groups}
 
 
-def details(schedule: Schedule, worker: str) -> dict[str, Check]:
+def details(schedule: Schedule, jobs: JobWorker, worker: str) -> dict[str, Check]:
     """Return what /health tells beside the checks."""
 
     async def of_schedule() -> Mapping[str, Any]:
         return {"running": schedule.running}
 
+    async def of_jobs() -> Mapping[str, Any]:
+        return {"running": jobs.running}
+
     async def of_worker() -> Mapping[str, Any]:
         return {"name": worker}
 
-    return {"schedule": of_schedule, "worker": of_worker}
+    return {"schedule": of_schedule, "jobs": of_jobs, "worker": of_worker}

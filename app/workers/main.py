@@ -21,6 +21,12 @@ from app import catalog
 from app.adapters.redis.client import open_redis
 from app.errors import ConfigurationError
 from app.feature import Feature
+from app.interactions.discovery import Declarations as InteractionDeclarations
+from app.interactions.responses import Renderer
+from app.jobs.discovery import find_jobs
+from app.jobs.run import RunTools
+from app.jobs.sealing import Sealer
+from app.jobs.worker import JobWorker
 from app.observability.health import serve_health
 from app.observability.metrics import watch_gc
 from app.runtime import Runtime, open_runtime
@@ -28,6 +34,7 @@ from app.settings import Settings
 from app.streams.consumer import GroupConsumer
 from app.streams.discovery import Declarations, find_declarations
 from app.streams.intake import create_group
+from app.streams.leases import LEASE_SECONDS
 from app.streams.reading import READ_SECONDS
 from app.streams.schedule import Schedule
 from app.streams.upkeep import measure_forever, prune_forever
@@ -41,19 +48,25 @@ BACKOFF = ExponentialWithJitterBackoff(cap=3.0, base=0.1)
 
 
 async def run_worker(
-    settings: Settings, *, features: tuple[Feature, ...] = catalog.FEATURES, groups: Sequence[str] = ()
+    settings: Settings,
+    *,
+    features: tuple[Feature, ...] = catalog.FEATURES,
+    groups: Sequence[str] = (),
+    lease_seconds: float = LEASE_SECONDS,
 ) -> None:
     """Work until SIGTERM or SIGINT; `groups` limits the consumer groups that are served, () means all.
 
-    Raises ConfigurationError, DatabaseUnavailable (E004), MissingService; a second signal ends the process at once.
+    Scheduled work and interaction jobs are served in any case. Raises ConfigurationError, DatabaseUnavailable
+    (E004), MissingService; a second signal ends the process at once.
     """
+    settings.require("discord_token", "discord_application_id")
     watch_gc()
     with _stop_on_signals() as stop:
         async with (
             open_runtime(settings, features=features) as runtime,
             open_redis(runtime.stores.redis, connections=32, blocking_seconds=READ_SECONDS) as blocking,
         ):
-            worker = Worker(runtime, blocking, groups)
+            worker = Worker(runtime, blocking, groups, lease_seconds)
             try:
                 await worker.run(stop)
             except BaseExceptionGroup as group:
@@ -63,38 +76,53 @@ async def run_worker(
 class Worker:
     """The parts of a worker."""
 
-    def __init__(self, runtime: Runtime, blocking: Redis, groups: Sequence[str]) -> None:
+    def __init__(
+        self, runtime: Runtime, blocking: Redis, groups: Sequence[str], lease_seconds: float
+    ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self._runtime = runtime
         self._redis = runtime.floor.redis
         self._postgres = runtime.floor.postgres
         self._declarations = find_declarations(runtime.packages)
         _refuse_unknown(groups, self._declarations)
+        floor = runtime.floor
+        interactions = InteractionDeclarations.collect(runtime.packages)
+        services = {**runtime.services, InteractionDeclarations: interactions}
         self.consumers = [
             GroupConsumer(
                 group,
-                runtime.services,
+                services,
                 redis=self._redis,
                 blocking=blocking,
                 postgres=self._postgres,
                 worker=self.name,
                 concurrency=runtime.settings.worker_concurrency,
+                lease_seconds=lease_seconds,
             )
             for group in self._declarations.groups
             if not groups or group.name in groups
         ]
         self.schedule = Schedule(
             self._declarations.jobs,
-            runtime.services,
+            services,
             postgres=self._postgres,
             database_url=runtime.stores.database,
+        )
+        self.jobs = JobWorker(
+            find_jobs(runtime.packages),
+            services,
+            RunTools(floor.discord, Renderer(floor.custom_ids, floor.catalogue)),
+            redis=self._redis,
+            blocking=blocking,
+            sealer=Sealer(floor.keyring),
+            worker=self.name,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop`, then finish within SHUTDOWN_SECONDS."""
         settings = self._runtime.settings
         checks = health.checks(self._redis, self._postgres, self.consumers)
-        details = health.details(self.schedule, self.name)
+        details = health.details(self.schedule, self.jobs, self.name)
         grace = max(0.1, settings.shutdown_seconds - CLOSING_SECONDS)
         async with serve_health(
             settings.host, settings.worker_health_port, "WORKER_HEALTH_PORT", checks, details, move_on=True
@@ -110,6 +138,7 @@ class Worker:
                     for consumer in self.consumers
                 ]
                 serving.append(tasks.create_task(self.schedule.run(stop, grace=grace), name="schedule"))
+                serving.append(tasks.create_task(self.jobs.run(stop, grace=grace), name="jobs"))
                 upkeep = [
                     tasks.create_task(measure_forever(self._redis, self.consumers)),
                     tasks.create_task(self._prune()),

@@ -103,15 +103,15 @@ async def test_a_lost_database_pauses_the_group_and_costs_no_attempt(
     await publish(redis, *(message_envelope(guild, n) for n in range(1, 51)))
     running = await consume(handler)
     await wait_until(lambda: refused >= 3)
-    assert "Unavailable" in running.consumer.status().paused or "Operational" in running.consumer.status().paused
+    assert (
+        "Unavailable" in running.consumer.status().paused or "Operational" in running.consumer.status().paused
+    )
     there = True
     await wait_until(lambda: len(seen) == 50)
     assert seen == list(range(1, 51)), "the order is kept: nothing stepped aside"
     assert refused < 20, "one attempt at a time, not all of them"
     assert await dead_letters.newest(redis, "database", limit=1) == []
     assert not running.consumer.status().paused
-
-
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="no second redis-server on PATH")
