@@ -252,6 +252,9 @@ MODERATION_SANCTIONS = counter(
 MODERATION_REFUSALS = counter(
     "moderation_refusals_total", "Automatic sanctions that authority refused, by reason.", ("reason",)
 )
+RULE_WATCH_FAILURES = counter(
+    "moderation_rule_watch_failures_total", "Looks of windowed rules that failed open, by kind of rule.", ("kind",)
+)
 MODERATION_UNSCANNED = counter(
     "moderation_unscanned_total",
     "Messages that stages 2 and 3 did not judge, by reason (alert).",

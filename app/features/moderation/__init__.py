@@ -11,8 +11,12 @@ from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
 from app.features.moderation.people import people
+from app.features.moderation.rules.domains.lists import DomainLists
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
+from app.features.moderation.rules.invites import InviteDirectory
+from app.features.moderation.rules.kind import Tools
+from app.features.moderation.rules.windows import RedisWindows
 from app.features.moderation.stages.agent import AgentStage
 from app.features.moderation.stages.context import ChannelContext
 from app.features.moderation.stages.scanner import Scanner
@@ -24,7 +28,9 @@ def _services(floor: Floor) -> Services:
     directory = Directory(floor.discord)
     authority = Authority(directory)
     audit = AuditLog()
-    rules = Rules(floor.postgres, floor.guild_settings)
+    domains = DomainLists(floor.postgres, floor.guild_settings, audit, floor.clock)
+    tools = Tools(RedisWindows(floor.redis), InviteDirectory(floor.discord))
+    rules = Rules(floor.postgres, floor.guild_settings, domains, tools, directory)
     notices = Notices(floor.postgres, floor.discord, floor.catalogue, lambda: floor.custom_ids, target_of)
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
@@ -38,6 +44,7 @@ def _services(floor: Floor) -> Services:
         Automod: automod,
         CarryOut: carry_out,
         Directory: directory,
+        DomainLists: domains,
         RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
         Rules: rules,
         Scanner: Scanner(stages, context, rules, automod, floor.guild_settings, floor.clock),
@@ -52,6 +59,9 @@ FEATURE = Feature(
     services=_services,
     tables=(
         "moderation.rules",
+        "moderation.domain_lists",
+        "moderation.messages",
+        "moderation.raids",
         "moderation.decisions",
         "moderation.cases",
         "moderation.case_notes",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.adapters.postgres.pool import Pool, transaction
+from app.adapters.postgres.pool import Conn, Pool, transaction
 from app.errors import UserError
 from app.features.moderation.audit import AuditEntry, AuditLog
 from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.rules import store
+from app.features.moderation.rules.domains import store as domain_store
 from app.features.moderation.rules.engine import MODULE
 from app.features.moderation.rules.kind import InvalidRule, kinds
 from app.features.moderation.rules.store import Rule
@@ -46,17 +47,21 @@ class RuleEditing:
         expires_at: datetime | None = None,
         by: UserId,
     ) -> Rule:
-        """Create or replace the rule of that name. Raises InvalidRule when its settings are wrong."""
+        """Create or replace the rule of that name; its exemptions stay. Raises InvalidRule for wrong settings."""
         found = kinds()[kind]
         parsed = found.parse(settings)
         try:
-            found.compile(parsed)
+            judge = found.compile(parsed)
+            if found.lint is not None:
+                found.lint(parsed, judge)
         except ValueError as error:
             raise InvalidRule(t("This cannot be used: {problem}", problem=str(error)[:300])) from None
         async with transaction(self._pool) as conn:
             known = await store.all_rules(conn, guild)
             if len(known) >= MAX_RULES and name not in {rule.name for rule in known}:
                 raise UserError(t("A server can have {count} rules. Remove one first.", count=MAX_RULES))
+            before = next((rule for rule in known if rule.name == name), None)
+            await self._need_lists(conn, guild, found.lists(parsed) if found.lists else ())
             rule = await store.put_rule(
                 conn,
                 guild,
@@ -67,6 +72,9 @@ class RuleEditing:
                 sanction=sanction,
                 shadow=shadow,
                 expires_at=expires_at,
+                exempt_roles=before.exempt_roles if before else (),
+                exempt_channels=before.exempt_channels if before else (),
+                exempt_permissions=before.exempt_permissions if before else 0,
                 by=by,
             )
             detail = {"rule": rule.rule_id, "version": rule.version, "kind": kind, "severity": int(severity)}
@@ -74,6 +82,20 @@ class RuleEditing:
             await self._audit.append(conn, guild, entry, self._clock())
         await self._settings.announce(guild, MODULE)
         return rule
+
+    @staticmethod
+    async def _need_lists(conn: Conn, guild: GuildId, names: Sequence[str]) -> None:
+        if not names:
+            return
+        known = {found.name for found in await domain_store.lists_of(conn, guild)}
+        missing = sorted(set(names) - known)
+        if missing:
+            raise InvalidRule(
+                t(
+                    "There is no domain list “{name}”. `/rule domains import` makes one.",
+                    name=missing[0][:100],
+                )
+            )
 
     async def find(self, guild: GuildId, name: str) -> Rule:
         """Return the rule. Raises UserError when there is none of that name."""
@@ -104,6 +126,7 @@ class RuleEditing:
                 "expires_at": rule.expires_at,
                 "exempt_roles": rule.exempt_roles,
                 "exempt_channels": rule.exempt_channels,
+                "exempt_permissions": rule.exempt_permissions,
             } | fields
             changed = await store.put_rule(conn, guild, rule.kind, name, rule.settings, by=by, **values)
             entry = AuditEntry(

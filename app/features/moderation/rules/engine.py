@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.adapters.postgres.pool import Pool, transaction
+from redis.exceptions import RedisError
+
+from app.adapters.discord.errors import DiscordRefused
+from app.adapters.postgres.pool import Conn, Pool, transaction
+from app.errors import AppError
 from app.events.message import Message
+from app.features.moderation.directory import Directory
 from app.features.moderation.models import Finding, Sanction, Severity, Source
 from app.features.moderation.rules import store
-from app.features.moderation.rules.kind import InvalidRule, Judge, RuleKind, Sample, kinds
+from app.features.moderation.rules.domains.lists import DomainLists
+from app.features.moderation.rules.domains.names import DomainSet
+from app.features.moderation.rules.kind import (
+    InvalidRule,
+    Judge,
+    Match,
+    RuleKind,
+    Sample,
+    Tools,
+    Watch,
+    kinds,
+)
 from app.features.moderation.text.view import TextView
-from app.snowflake import GuildId
+from app.interactions.permissions import Permission
+from app.observability import metrics
+from app.snowflake import GuildId, RoleId, UserId
 from app.tenancy.guild_settings import GuildSettings
 
 log = logging.getLogger(__name__)
@@ -31,33 +51,33 @@ class CompiledRule:
     rule: store.Rule
     kind: RuleKind
     judge: Judge
+    watch: Watch | None = None
 
-    def applies(self, message: Message | None, now: datetime) -> bool:
-        """Return whether nobody and nothing exempts the message, and the rule has not expired."""
+    def applies(self, sample: Sample, now: datetime) -> bool:
+        """Return whether the kind judges such a text, nothing exempts it, and the rule has not expired."""
         rule = self.rule
         if rule.expires_at is not None and rule.expires_at <= now:
             return False
-        if message is None:
-            return True
-        if message.channel_id in rule.exempt_channels:
+        if sample.message is None and not self.kind.names:
             return False
-        return not (
-            message.member and rule.exempt_roles and set(message.member.roles) & set(rule.exempt_roles)
-        )
+        if sample.message is not None and sample.message.channel_id in rule.exempt_channels:
+            return False
+        return not (rule.exempt_roles and set(sample.roles) & set(rule.exempt_roles))
 
-    def finding(self, detail: str, spans: tuple[tuple[int, int], ...]) -> Finding:
+    def finding(self, match: Match) -> Finding:
         """Return what the rule says when it matches."""
         rule = self.rule
         return Finding(
             source=Source.RULES,
             severity=Severity(rule.severity),
             category=self.kind.category,
-            reason=f"{rule.name}: {detail}",
+            reason=f"{rule.name}: {match.detail}",
             rule_id=rule.rule_id,
             rule_version=rule.version,
             sanction=None if rule.sanction is None else Sanction(rule.sanction),
             shadow=rule.shadow,
-            spans=spans,
+            spans=match.spans,
+            unsure=match.unsure,
         )
 
 
@@ -69,20 +89,39 @@ class CompiledGuild:
     rules: tuple[CompiledRule, ...]
 
     def judge(self, sample: Sample, now: datetime) -> list[Finding]:
-        """Return a finding per rule that matches: pure, no I/O, under a millisecond (seed S4)."""
+        """Return a finding per rule whose pure judge matches: no I/O, under a millisecond (seed S4)."""
+        return [rule.finding(match) for rule, match in self._look(sample, now) if match is not None]
+
+    async def watch(self, sample: Sample, now: datetime, tools: Tools | None) -> list[Finding]:
+        """As `judge`, then the asynchronous looks of the kinds that have them.
+
+        A look that fails leaves what the judge said: windows fail open.
+        """
         findings = []
-        for compiled in self.rules:
-            if compiled.applies(sample.message, now):
-                match = compiled.judge(sample)
-                if match is not None:
-                    findings.append(compiled.finding(match.detail, match.spans))
+        for rule, match in self._look(sample, now):
+            found = match
+            if rule.watch is not None and tools is not None:
+                try:
+                    found = await rule.watch(sample, match, replace(tools, rule_id=rule.rule.rule_id))
+                except (RedisError, OSError) as error:
+                    metrics.RULE_WATCH_FAILURES.labels(rule.kind.name).inc()
+                    log.warning(
+                        "a rule could not count",
+                        extra={"kind": rule.kind.name, "error": type(error).__name__},
+                    )
+            if found is not None:
+                findings.append(rule.finding(found))
         return findings
 
+    def _look(self, sample: Sample, now: datetime) -> Iterator[tuple[CompiledRule, Match | None]]:
+        for compiled in self.rules:
+            if compiled.applies(sample, now):
+                yield compiled, compiled.judge(sample)
 
-EMPTY = CompiledGuild(0, ())
 
-
-def compile_rules(version: int, rules: list[store.Rule]) -> CompiledGuild:
+def compile_rules(
+    version: int, rules: Sequence[store.Rule], lists: Mapping[str, DomainSet] | None = None
+) -> CompiledGuild:
     """Compile; a rule that this release cannot read is left out and logged, the others work."""
     compiled = []
     for rule in rules:
@@ -91,7 +130,12 @@ def compile_rules(version: int, rules: list[store.Rule]) -> CompiledGuild:
             if kind is None:
                 log.error("unknown kind of rule", extra={"rule_id": rule.rule_id, "kind": rule.kind})
                 continue
-            compiled.append(CompiledRule(rule, kind, kind.compile(kind.parse(rule.settings))))
+            settings = kind.parse(rule.settings)
+            if kind.compile_with is not None and lists is not None:
+                judge = kind.compile_with(settings, lists)
+            else:
+                judge = kind.compile(settings)
+            compiled.append(CompiledRule(rule, kind, judge, kind.watch(settings) if kind.watch else None))
         except (InvalidRule, ValueError) as error:
             log.error("rule does not compile", extra={"rule_id": rule.rule_id, "error": type(error).__name__})
     return CompiledGuild(version, tuple(compiled))
@@ -106,8 +150,21 @@ class _Cached:
 class Rules:
     """The rules of all guilds, as one process knows them."""
 
-    def __init__(self, pool: Pool, settings: GuildSettings) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        settings: GuildSettings,
+        domains: DomainLists | None = None,
+        tools: Tools | None = None,
+        directory: Directory | None = None,
+    ) -> None:
+        """Without `domains`, rules know only their own domains; without `tools`, nothing is counted or looked up;
+        without `directory`, no permission exempts.
+        """
         self._pool = pool
+        self._domains = domains
+        self._tools = tools
+        self._directory = directory
         self._cache: dict[GuildId, _Cached] = {}
         settings.on_change(MODULE, self._drop)
 
@@ -129,20 +186,76 @@ class Rules:
                 cached.checked_at = now
                 return cached.guild
             rules = await store.active_rules(conn, guild) if version else []
-        compiled = compile_rules(version, rules)
+            compiled = await self.compile(conn, guild, version, rules)
         if len(self._cache) >= CACHED_GUILDS:
             self._cache.pop(next(iter(self._cache)))
         self._cache[guild] = _Cached(compiled, now)
         return compiled
+
+    async def compile(
+        self, conn: Conn, guild: GuildId, version: int, rules: Sequence[store.Rule]
+    ) -> CompiledGuild:
+        """Compile rules with the guild's domain lists, in a thread: large ones take tenths of a second."""
+        names = {name for rule in rules for name in _list_names(rule)}
+        lists = {}
+        if self._domains is not None:
+            lists = {name: await self._domains.get(conn, guild, name) for name in sorted(names)}
+        return await asyncio.to_thread(compile_rules, version, rules, lists)
 
     async def judge_message(self, message: Message, now: datetime) -> list[Finding]:
         """Judge everything readable in a message."""
         rules = await self.of(message.guild_id)
         if not rules.rules:
             return []
-        return rules.judge(Sample(TextView.of("\n".join(message.texts())), message), now)
+        sample = Sample.of_message(message)
+        return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
 
-    async def judge_text(self, guild: GuildId, text: str, now: datetime) -> list[Finding]:
+    async def judge_text(
+        self, guild: GuildId, text: str, now: datetime, *, roles: tuple[int, ...] = ()
+    ) -> list[Finding]:
         """Judge a text without a message: a nickname, a thread's name."""
         rules = await self.of(guild)
-        return rules.judge(Sample(TextView.of(text)), now) if rules.rules else []
+        if not rules.rules:
+            return []
+        sample = Sample(TextView.of(text), guild_id=guild, roles=roles)
+        return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
+
+    async def _permitted(
+        self, rules: CompiledGuild, sample: Sample, findings: list[Finding]
+    ) -> list[Finding]:
+        """Drop findings of rules that exempt a permission which the author holds."""
+        exempt = {
+            rule.rule.rule_id: Permission(rule.rule.exempt_permissions)
+            for rule in rules.rules
+            if rule.rule.exempt_permissions
+        }
+        if (
+            self._directory is None
+            or not exempt
+            or not any(finding.rule_id in exempt for finding in findings)
+        ):
+            return findings
+        author = 0 if sample.message is None or sample.message.author is None else sample.message.author.id
+        try:
+            standing = await self._directory.standing(
+                GuildId(sample.guild_id), UserId(author), roles=[RoleId(role) for role in sample.roles]
+            )
+        except (AppError, DiscordRefused, OSError, TimeoutError) as error:
+            # Authority asks the same directory before anything is done, and refuses what it cannot look up.
+            log.warning("permissions not looked up", extra={"error": type(error).__name__})
+            return findings
+        return [
+            finding
+            for finding in findings
+            if not (finding.rule_id in exempt and standing.permissions & exempt[finding.rule_id])
+        ]
+
+
+def _list_names(rule: store.Rule) -> Sequence[str]:
+    kind = kinds().get(rule.kind)
+    if kind is None or kind.lists is None:
+        return ()
+    try:
+        return kind.lists(kind.parse(rule.settings))
+    except InvalidRule:
+        return ()

@@ -1,14 +1,14 @@
 """What a kind of rule is: a settings model, and how those settings become something that judges a message.
 
-To add one: a file in `kinds/` with a `KIND = RuleKind(...)`. It then appears in `/rule` by itself.
+To add one: a file in `kinds/` with a `KIND = RuleKind(...)`, and its sub-command of `/rule` in `commands/`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.errors import UserError
 from app.events.message import Message
+from app.features.moderation.rules.domains.names import DomainSet
 from app.features.moderation.text.view import TextView
 from app.locale.text import Text, t
 
@@ -30,14 +31,27 @@ class Sample:
 
     view: TextView
     message: Message | None = None
+    guild_id: int = 0
+    roles: tuple[int, ...] = ()
+    """Of the author, or of the member whose nickname it is."""
+
+    @classmethod
+    def of_message(cls, message: Message) -> Sample:
+        """Read everything readable in a message."""
+        roles = message.member.roles if message.member else ()
+        return cls(TextView.of("\n".join(message.texts())), message, message.guild_id, roles)
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A rule applies. `spans` are offsets into the original text; `detail` goes into the log, never the text."""
+    """A rule applies. `spans` are offsets into the original text; `detail` goes into the log, never the text.
+
+    `unsure`: something could not be looked up, so people must look.
+    """
 
     detail: str
     spans: tuple[tuple[int, int], ...] = ()
+    unsure: bool = False
 
 
 class Judge(Protocol):
@@ -48,9 +62,54 @@ class Judge(Protocol):
         ...
 
 
+class Windows(Protocol):
+    """Counts happenings in sliding windows, shared by all processes."""
+
+    async def count(self, key: str, member: str, at_ms: int, window_ms: int) -> int:
+        """Add `member` once at its time and return how many lie in the window that ends with it.
+
+        Raises RedisError or OSError when the shared store is gone.
+        """
+        ...
+
+
+class InviteGuilds(Protocol):
+    """Tells where an invite leads."""
+
+    async def guild_of(self, code: str) -> int | None:
+        """Return the guild's id; None: the invite leads nowhere. Raises LookupFailed."""
+        ...
+
+
+class LookupFailed(Exception):
+    """Discord could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a watch may ask; `rule_id` keeps the windows of rules apart."""
+
+    windows: Windows
+    invites: InviteGuilds
+    rule_id: int = 0
+
+
+class Watch(Protocol):
+    """The second, asynchronous look of a rule, after all pure judges have spoken."""
+
+    async def __call__(self, sample: Sample, match: Match | None, tools: Tools) -> Match | None:
+        """Return the final match; `match` is what the kind's judge said."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RuleKind:
-    """A kind of rule. `sentence` describes it to moderators; `category` names it in findings and statistics."""
+    """A kind of rule. `sentence` describes it to moderators; `category` names it in findings and statistics.
+
+    `names`: it also judges nicknames and names of threads. `watch` makes the asynchronous look. `lists` names the
+    domain lists that settings refer to, `compile_with` compiles with them. `lint` raises ValueError for settings
+    that would be too slow; it runs when somebody saves them, not when they are loaded.
+    """
 
     name: str
     sentence: Text
@@ -59,7 +118,11 @@ class RuleKind:
     category: str
     by_text: bool = True
     """Whether the text alone decides: then a verdict can be rebuilt from its record."""
-    examples: Mapping[str, str] = field(default_factory=dict)
+    names: bool = False
+    watch: Callable[[Any], Watch] | None = None
+    lists: Callable[[Any], Sequence[str]] | None = None
+    compile_with: Callable[[Any, Mapping[str, DomainSet]], Judge] | None = None
+    lint: Callable[[Any, Judge], None] | None = None
 
     def parse(self, settings: Mapping[str, Any]) -> BaseModel:
         """Check settings. Raises InvalidRule with the first problem, in words."""

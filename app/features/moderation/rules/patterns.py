@@ -20,29 +20,36 @@ EDGE_AFTER = r"(?:$|[^\pL\pN_])"
 """RE2's own \\b knows only ASCII letters."""
 
 
-def options(*, memory: int = MEMORY_BYTES) -> Any:
+def options(*, memory: int = MEMORY_BYTES, case_sensitive: bool = True) -> Any:
     """Return RE2 options: quiet (a bad pattern raises, nothing goes to stderr), bounded memory."""
     chosen = re2.Options()
+    chosen.case_sensitive = case_sensitive
     chosen.max_mem = memory
     chosen.log_errors = False
     return chosen
 
 
+def problem_of(error: Exception) -> str:
+    """Return RE2's own words for what is wrong with a pattern."""
+    first = error.args[0] if error.args else ""
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(first)
+
+
 class PatternSet:
     """Compiled patterns, matched together. Raises ValueError with RE2's message for a bad one."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(self, patterns: Sequence[str], *, case_sensitive: bool = True) -> None:
         self._patterns = tuple(patterns)
         self._located: dict[int, Any] = {}
-        self._set = re2.Set.SearchSet(options())
+        self._options = options(case_sensitive=case_sensitive)
+        self._set = re2.Set.SearchSet(self._options)
         try:
             for pattern in self._patterns:
                 self._set.Add(pattern)
             if self._patterns:
                 self._set.Compile()
         except re2.error as error:
-            message = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error.args[0])
-            raise ValueError(message) from None
+            raise ValueError(problem_of(error)) from None
 
     def match(self, text: str) -> list[int]:
         """Return the indexes of the patterns that occur in the text."""
@@ -74,5 +81,5 @@ class PatternSet:
     def _compiled(self, index: int) -> Any:
         compiled = self._located.get(index)
         if compiled is None:
-            compiled = self._located[index] = re2.compile(self._patterns[index], options())
+            compiled = self._located[index] = re2.compile(self._patterns[index], self._options)
         return compiled

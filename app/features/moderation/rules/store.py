@@ -32,6 +32,7 @@ class Rule:
     expires_at: datetime | None
     exempt_roles: Sequence[int]
     exempt_channels: Sequence[int]
+    exempt_permissions: int = 0
 
 
 async def active_rules(conn: Conn, guild: GuildId) -> list[Rule]:
@@ -41,7 +42,7 @@ async def active_rules(conn: Conn, guild: GuildId) -> list[Rule]:
         Rule,
         """
         SELECT rule_id, guild_id, kind, name, version, settings, severity, sanction, enabled, shadow, expires_at,
-               exempt_roles, exempt_channels
+               exempt_roles, exempt_channels, exempt_permissions
         FROM moderation.rules
         WHERE guild_id = %(guild)s AND enabled AND (expires_at IS NULL OR expires_at > now())
         ORDER BY rule_id""",
@@ -56,7 +57,7 @@ async def all_rules(conn: Conn, guild: GuildId) -> list[Rule]:
         Rule,
         """
         SELECT rule_id, guild_id, kind, name, version, settings, severity, sanction, enabled, shadow, expires_at,
-               exempt_roles, exempt_channels
+               exempt_roles, exempt_channels, exempt_permissions
         FROM moderation.rules WHERE guild_id = %(guild)s ORDER BY name""",
         guild=guild,
     )
@@ -69,7 +70,7 @@ async def find_rule(conn: Conn, guild: GuildId, name: str) -> Rule | None:
         Rule,
         """
         SELECT rule_id, guild_id, kind, name, version, settings, severity, sanction, enabled, shadow, expires_at,
-               exempt_roles, exempt_channels
+               exempt_roles, exempt_channels, exempt_permissions
         FROM moderation.rules WHERE guild_id = %(guild)s AND name = %(name)s FOR UPDATE""",
         guild=guild,
         name=name,
@@ -90,6 +91,7 @@ async def put_rule(
     expires_at: datetime | None = None,
     exempt_roles: Sequence[int] = (),
     exempt_channels: Sequence[int] = (),
+    exempt_permissions: int = 0,
     by: UserId | None,
 ) -> Rule:
     """Create the rule, or change the one of that name (its version grows); keep what it was; count the change."""
@@ -98,16 +100,18 @@ async def put_rule(
         Rule,
         """
         INSERT INTO moderation.rules AS known (guild_id, kind, name, settings, severity, sanction, enabled, shadow,
-                                               expires_at, exempt_roles, exempt_channels, created_by)
+                                               expires_at, exempt_roles, exempt_channels, exempt_permissions,
+                                               created_by)
         VALUES (%(guild)s, %(kind)s, %(name)s, %(settings)s::jsonb, %(severity)s, %(sanction)s, %(enabled)s,
-                %(shadow)s, %(expires_at)s, %(roles)s, %(channels)s, %(by)s)
+                %(shadow)s, %(expires_at)s, %(roles)s, %(channels)s, %(permissions)s, %(by)s)
         ON CONFLICT (guild_id, name) DO UPDATE
         SET kind = excluded.kind, settings = excluded.settings, severity = excluded.severity,
             sanction = excluded.sanction, enabled = excluded.enabled, shadow = excluded.shadow,
             expires_at = excluded.expires_at, exempt_roles = excluded.exempt_roles,
-            exempt_channels = excluded.exempt_channels, version = known.version + 1, updated_at = now()
+            exempt_channels = excluded.exempt_channels,
+            exempt_permissions = excluded.exempt_permissions, version = known.version + 1, updated_at = now()
         RETURNING rule_id, guild_id, kind, name, version, settings, severity, sanction, enabled, shadow, expires_at,
-                  exempt_roles, exempt_channels""",
+                  exempt_roles, exempt_channels, exempt_permissions""",
         guild=guild,
         kind=kind,
         name=name,
@@ -119,6 +123,7 @@ async def put_rule(
         expires_at=expires_at,
         roles=list(exempt_roles),
         channels=list(exempt_channels),
+        permissions=exempt_permissions,
         by=by,
     )
     await conn.execute(

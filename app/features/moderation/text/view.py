@@ -9,15 +9,16 @@ Four layers, from faithful to suspicious. Patterns are written through the same 
     joined  runs of single letters put together: b a d, b.a.d, b_a_d -> bad; only those runs
 
 Folding turns Russian and Arabic into nonsense, so it is a second view and never stored (libraries: decancer).
-ASCII texts, the most, never enter the per-character loop.
+Texts are translated in one C call per layer; where a character came from is worked out only when something matched.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import pairwise
 
 import decancer_py
 import re2
@@ -35,22 +36,69 @@ LEET = str.maketrans(
 )  # fmt: skip
 """Each sign is one character for one, so that the offsets stay. `1`, `!`, `|` read as i or l: l is i as well."""
 
-_RUN = re2.compile(r"(?:^|[^\pL\pN])((?:[\pL\pN][^\pL\pN\n]{1,3}){2,}[\pL\pN])(?:$|[^\pL\pN])")
-"""Three or more single characters with one to three separators between them."""
+MOST_KNOWN = 65_536
+"""Conversions that are remembered; a flood of rare characters starts the memory anew."""
+
+_RUN = re.compile(r"(?<![^\W_])(?:[^\W_](?:(?!\n)[\W_]){1,3}){2,}[^\W_](?![^\W_])")
+"""Three or more single characters with one to three separators between them. Letters and separators exclude each
+other, so there is nothing to backtrack into: time is linear in the text."""
+_HAS_RUN = re2.compile(r"(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN\n]{1,3}){2,}[\pL\pN](?:$|[^\pL\pN])")
+"""Says four times faster that there is none, which is so for most texts."""
+_SHORTEST_RUN = 3
 
 
-@dataclass(frozen=True, slots=True)
+class Conversion(dict[int, str]):
+    """A table for `str.translate` that fills itself: code point -> what it becomes ("" removes it)."""
+
+    def __init__(self, convert: Callable[[str], str]) -> None:
+        super().__init__()
+        self._convert = convert
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
+        converted = self[code] = self._convert(chr(code))
+        return converted
+
+
 class Layer:
-    """A text and, for each of its characters, the index in the original; None: the same index."""
+    """A text and, for each of its characters, the index in the original."""
 
-    text: str
-    origin: Sequence[int] | None
+    __slots__ = ("_origin", "_source", "text")
+
+    def __init__(self, text: str, source: tuple[Layer, Conversion] | Sequence[int] | None) -> None:
+        """`source`: the layer below and how it was converted, or the indexes themselves; None: the same indexes."""
+        self.text = text
+        self._source = source if isinstance(source, tuple) else None
+        self._origin: Sequence[int] | None = None if isinstance(source, tuple) else source
+
+    @property
+    def origin(self) -> Sequence[int] | None:
+        """The indexes in the original; None: the same ones."""
+        if self._source is not None:
+            below, conversion = self._source
+            known = below.origin
+            found: list[int] = []
+            for index, character in enumerate(below.text):
+                length = len(conversion[ord(character)])
+                if length == 1:
+                    found.append(index if known is None else known[index])
+                elif length:
+                    found.extend([index if known is None else known[index]] * length)
+            self._origin, self._source = found, None
+        return self._origin
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the original's [start, end) for this layer's [start, end)."""
-        if self.origin is None or start >= end:
+        origin = self.origin
+        if origin is None or start >= end:
             return start, end
-        return self.origin[start], self.origin[end - 1] + 1
+        return origin[start], origin[end - 1] + 1
+
+    def masked(self, text: str) -> Layer:
+        """Return this layer with another text of the same length."""
+        assert len(text) == len(self.text)
+        return Layer(text, self._source if self._source is not None else self._origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +113,12 @@ class TextView:
 
     @classmethod
     def of(cls, original: str) -> TextView:
-        """Read a text. Takes about 20 µs for 2,000 ASCII characters."""
-        plain = _layer(original, _plain_character)
-        folded = plain if plain.text.isascii() else _through(plain, _folded_character)
+        """Read a text. Takes about 20 µs for 2,000 ASCII characters, 200 µs for others."""
+        plain = _plain(original)
+        folded = plain if plain.text.isascii() else _through(plain, _FOLDED)
         leet_text = folded.text.translate(LEET)
-        leet = folded if leet_text == folded.text else Layer(leet_text, folded.origin)
-        return cls(original, plain, folded, leet, _joined(leet))
+        leet = folded if leet_text == folded.text else folded.masked(leet_text)
+        return cls(original, plain, folded, leet, _joined(folded, leet))
 
     def layers(self) -> tuple[Layer, ...]:
         """Return the layers that differ, most faithful first."""
@@ -83,12 +131,12 @@ class TextView:
 
 def as_plain(pattern: str) -> str:
     """Write a word as it stands in the plain layer."""
-    return _layer(pattern, _plain_character).text
+    return _plain(pattern).text
 
 
 def as_folded(pattern: str) -> str:
     """Write a word as it stands in the folded layer."""
-    return _through(_layer(pattern, _plain_character), _folded_character).text
+    return _through(_plain(pattern), _FOLDED).text
 
 
 def as_leet(pattern: str) -> str:
@@ -96,34 +144,30 @@ def as_leet(pattern: str) -> str:
     return as_folded(pattern).translate(LEET)
 
 
-def _layer(original: str, convert: Callable[[str], str]) -> Layer:
+def _plain(original: str) -> Layer:
     if original.isascii() and original.isprintable():
         return Layer(original.lower(), None)
-    return _through(Layer(original, None), convert)
+    return _through(Layer(original, None), _PLAIN)
 
 
-def _through(layer: Layer, convert: Callable[[str], str]) -> Layer:
-    parts: list[str] = []
-    origin: list[int] = []
-    known = layer.origin
-    for index, character in enumerate(layer.text):
-        converted = convert(character)
-        if converted:
-            parts.append(converted)
-            source = index if known is None else known[index]
-            if len(converted) == 1:
-                origin.append(source)
-            else:
-                origin.extend([source] * len(converted))
-    return Layer("".join(parts), origin)
+def _through(layer: Layer, conversion: Conversion) -> Layer:
+    text = layer.text.translate(conversion)
+    return layer if text == layer.text else Layer(text, (layer, conversion))
 
 
-@lru_cache(maxsize=65_536)
 def _plain_character(character: str) -> str:
+    """Return what a character is in the plain layer, until another pass would change nothing."""
     if character in "\n\t":
         return character
+    converted = _plain_once(character)
+    while converted and converted != (again := "".join(map(_plain_once, converted))):
+        converted = again
+    return converted
+
+
+def _plain_once(character: str) -> str:
     kept = []
-    for part in unicodedata.normalize("NFKC", character).casefold():
+    for part in unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", character).casefold()):
         category = unicodedata.category(part)
         if category in INVISIBLE_CATEGORIES or category in MARK_CATEGORIES or part in BLANK_LETTERS:
             continue
@@ -131,26 +175,53 @@ def _plain_character(character: str) -> str:
     return "".join(kept)
 
 
-@lru_cache(maxsize=65_536)
 def _folded_character(character: str) -> str:
     if character.isascii() or not character.isalnum():
         return character
     return str(decancer_py.parse(character)).lower() or character
 
 
-def _joined(leet: Layer) -> Layer:
-    """Put runs of single letters together, each on a line of its own."""
-    parts: list[str] = []
+_PLAIN = Conversion(_plain_character)
+_FOLDED = Conversion(_folded_character)
+
+
+def _joined(folded: Layer, leet: Layer) -> Layer:
+    """Put runs of single letters together, each on a line of its own.
+
+    A run whose separators change is also read in parts: of "i a m b.a.d" come "iambad", "iamb" and "bad". Signs may
+    be letters (b.!.g) or not (b.a.d!), so runs are looked for in both layers.
+    """
+    lines: dict[tuple[int, ...], None] = {}
+    for text in (leet.text,) if leet is folded else (leet.text, folded.text):
+        if _HAS_RUN.search(text) is None:
+            continue
+        for match in _RUN.finditer(text):
+            letters = [index for index in range(*match.span()) if text[index].isalnum()]
+            lines[tuple(letters)] = None
+            for part in _same_separators(text, letters):
+                if len(part) >= _SHORTEST_RUN:
+                    lines[tuple(part)] = None
+    if not lines:
+        return _EMPTY
+    known = leet.origin
     origin: list[int] = []
-    position = 0
-    while (match := _RUN.search(leet.text, position)) is not None:
-        start, end = match.span(1)
-        for index in range(start, end):
-            character = leet.text[index]
-            if character.isalnum():
-                parts.append(character)
-                origin.append(index if leet.origin is None else leet.origin[index])
-        parts.append("\n")
+    for line in lines:
+        origin += line if known is None else [known[index] for index in line]
         origin.append(origin[-1])
-        position = end
-    return Layer("".join(parts), origin)
+    return Layer("".join("".join([leet.text[index] for index in line]) + "\n" for line in lines), origin)
+
+
+_EMPTY = Layer("", None)
+
+
+def _same_separators(text: str, letters: list[int]) -> list[list[int]]:
+    """Split a run where its separator changes; the letter in between belongs to both parts."""
+    parts: list[list[int]] = [[letters[0]]]
+    current: str | None = None
+    for before, after in pairwise(letters):
+        separator = text[before + 1 : after]
+        if current is not None and separator != current:
+            parts.append([before])
+        current = separator
+        parts[-1].append(after)
+    return parts

@@ -7,7 +7,7 @@ from typing import Annotated
 import re2
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.features.moderation.rules.kind import Judge, LookupFailed, Match, RuleKind, Sample, Tools, Watch
 from app.features.moderation.rules.patterns import options
 from app.features.moderation.text.view import Layer
 from app.locale.text import t
@@ -19,7 +19,7 @@ INVITE = (
 """Discord's own hosts (discord.gg, discord.com/invite, discordapp.com/invite) and the usual redirectors."""
 
 CHANNEL_LINKS = frozenset(
-    {"channels", "developers", "api", "app", "safety", "terms", "guidelines", "nitro", "users"}
+    {"channels", "developers", "api", "app", "invite", "safety", "terms", "guidelines", "nitro", "users"}
 )
 """Paths below discord.com that invite nobody."""
 
@@ -33,34 +33,76 @@ class InviteSettings(BaseModel):
     allowed_guilds: Annotated[tuple[int, ...], Field(max_length=500)] = ()
 
 
+MOST_LOOKUPS = 3
+"""Invites of one message that are looked up; whoever posts more different ones advertises."""
+
+
 class _Invites:
     def __init__(self, settings: InviteSettings) -> None:
         self._pattern = re2.compile(INVITE, options())
         self._allowed = frozenset(code.lower() for code in settings.allowed_codes)
 
     def __call__(self, sample: Sample) -> Match | None:
+        found = self.found(sample)
+        return Match(f"{len(found)} invite(s)", tuple(found.values())) if found else None
+
+    def found(self, sample: Sample) -> dict[str, tuple[int, int]]:
+        """Return the codes that are not allowed as such, with their first place in the text."""
         view = sample.view
+        if "d" not in view.folded.text:
+            return {}
         layers: list[Layer] = [view.plain]
         if view.folded is not view.plain:
             layers.append(view.folded)
         for layer in layers:
-            spans = tuple(
-                layer.span(*found.span())
-                for found in self._pattern.finditer(layer.text)
-                if found[1] not in self._allowed and not self._is_no_invite(found)
-            )
-            if spans:
-                return Match(detail=f"{len(spans)} invite(s)", spans=spans)
-        return None
+            codes: dict[str, tuple[int, int]] = {}
+            for match in self._pattern.finditer(layer.text):
+                if match[1] not in self._allowed and match[1] not in CHANNEL_LINKS:
+                    start, end = span = layer.span(*match.span())
+                    # Codes distinguish upper and lower case, which the layer does not.
+                    written = view.original[start:end].rstrip("/\\").rpartition("/")[2]
+                    codes.setdefault(written if written.lower() == match[1] else match[1], span)
+            if codes:
+                return codes
+        return {}
 
-    @staticmethod
-    def _is_no_invite(found: re2._Match) -> bool:
-        return found[1] in CHANNEL_LINKS or (found[1] == "invite")
+
+class _Resolved:
+    """Looks up where the invites lead: the own server and partners are allowed."""
+
+    def __init__(self, settings: InviteSettings) -> None:
+        self._invites = _Invites(settings)
+        self._partners = frozenset(settings.allowed_guilds)
+
+    async def __call__(self, sample: Sample, match: Match | None, tools: Tools) -> Match | None:
+        if match is None or sample.guild_id == 0:
+            return match
+        found = self._invites.found(sample)
+        if len(found) > MOST_LOOKUPS:
+            return match
+        foreign, unsure = [], False
+        for code, span in found.items():
+            try:
+                leads_to = await tools.invites.guild_of(code)
+            except LookupFailed:
+                unsure = True
+                foreign.append(span)
+                continue
+            if leads_to is None or (leads_to != sample.guild_id and leads_to not in self._partners):
+                foreign.append(span)
+        if not foreign:
+            return None
+        return Match(f"{len(foreign)} invite(s)", tuple(foreign), unsure=unsure)
 
 
 def compile_invites(settings: InviteSettings) -> Judge:
     """Return the judge of invites."""
     return _Invites(settings)
+
+
+def watch_invites(settings: InviteSettings) -> Watch:
+    """Return the look-up of what the invites lead to."""
+    return _Resolved(settings)
 
 
 KIND = RuleKind(
@@ -69,4 +111,6 @@ KIND = RuleKind(
     settings=InviteSettings,
     compile=compile_invites,
     category="invites",
+    names=True,
+    watch=watch_invites,
 )

@@ -70,7 +70,7 @@ class _Words:
             text = self._without_exceptions(layer.text, kind) if self._has_exceptions else layer.text
             hits = patterns.match(text)
             if hits:
-                shown = Layer(text, layer.origin)
+                shown = layer.masked(text)
                 spans = tuple(span for hit in hits[:20] if (span := patterns.locate(hit, shown)) is not None)
                 return Match(detail=f"{len(hits)} listed word(s)", spans=spans)
         return None
@@ -119,4 +119,5 @@ KIND = RuleKind(
     settings=WordSettings,
     compile=compile_words,
     category="words",
+    names=True,
 )

@@ -1,0 +1,1 @@
+"""Domains: how they are written, found in texts, listed, and imported."""

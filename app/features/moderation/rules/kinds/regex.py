@@ -1,0 +1,135 @@
+"""Regular expressions, written by the server's own people: RE2, checked before they are saved."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import re2
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.features.moderation.rules.patterns import PatternSet, options, problem_of
+from app.features.moderation.text.view import Layer, TextView
+from app.locale.text import t
+
+MAX_PATTERNS = 100
+MAX_LENGTH = 260
+"""What Discord's own AutoMod takes as a pattern."""
+MAX_PROGRAM = 1_000
+"""Instructions of a compiled pattern; counted repetitions multiply them."""
+LINT_SECONDS = 0.0015
+"""CPU time that the worst of the hostile texts may take in one match call: a third of the bar of 5 ms."""
+LINT_LENGTH = 4_000
+"""Characters of the longest message."""
+_PROBES = ("", "a", " a b ", "\n", "0 _", "é!")
+
+
+class RegexSettings(BaseModel):
+    """Patterns in RE2's syntax, matched without regard to case; `disguised`: also in the layers behind disguises."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    patterns: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_PATTERNS)]
+    disguised: bool = True
+
+    @field_validator("patterns")
+    @classmethod
+    def _are_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            problem = _problem(pattern)
+            if problem is not None:
+                message = f"`{pattern[:60]}`: {problem}"
+                raise ValueError(message)
+        return patterns
+
+
+def _problem(pattern: str) -> str | None:
+    if not 1 <= len(pattern) <= MAX_LENGTH:
+        return f"a pattern has 1 to {MAX_LENGTH} characters"
+    try:
+        compiled = re2.compile(pattern, options(case_sensitive=False))
+    except re2.error as error:
+        return problem_of(error)
+    size = max(compiled.programsize, compiled.reverseprogramsize)
+    if size > MAX_PROGRAM:
+        return f"too large ({size} instructions, {MAX_PROGRAM} are allowed); make its repetitions smaller"
+    if any(
+        (found := compiled.search(probe)) is not None and found.start() == found.end() for probe in _PROBES
+    ):
+        return "it matches the empty text, so it would match every message"
+    return None
+
+
+class _Regexes:
+    def __init__(self, settings: RegexSettings) -> None:
+        self._set = PatternSet(settings.patterns, case_sensitive=False)
+        self._disguised = settings.disguised
+
+    def __call__(self, sample: Sample) -> Match | None:
+        view = sample.view
+        layers = [Layer(view.original, None)]
+        if self._disguised:
+            if view.plain.text != view.original.lower():
+                layers.append(view.plain)
+            if view.folded is not view.plain:
+                layers.append(view.folded)
+        for layer in layers:
+            hits = self._set.match(layer.text)
+            if hits:
+                spans = tuple(span for hit in hits[:20] if (span := self._set.locate(hit, layer)) is not None)
+                return Match(f"{len(hits)} pattern(s)", spans)
+        return None
+
+
+def compile_regexes(settings: RegexSettings) -> Judge:
+    """Return the judge of these patterns. Raises ValueError if RE2 cannot hold them together."""
+    return _Regexes(settings)
+
+
+def lint_regexes(settings: RegexSettings, judge: Judge) -> None:
+    """Try the patterns on texts made to slow them down. Raises ValueError when one match call takes too long."""
+    for text in hostile_texts(settings.patterns):
+        # A view of one layer: what is measured is the matching. The best of three: the machine has other work.
+        layer = Layer(text, None)
+        sample = Sample(TextView(text, layer, layer, layer, layer))
+        spent = []
+        for _ in range(3):
+            started = time.thread_time()
+            judge(sample)
+            spent.append(time.thread_time() - started)
+            if spent[-1] <= LINT_SECONDS:
+                break
+        if min(spent) > LINT_SECONDS:
+            message = (
+                f"together they take {min(spent) * 1000:.1f} ms for one long message, {LINT_SECONDS * 1000:.1f} ms "
+                "are allowed; shorten counted repetitions such as `.{0,100}`"
+            )
+            raise ValueError(message)
+
+
+def hostile_texts(patterns: tuple[str, ...]) -> list[str]:
+    """Return texts of 4,000 characters that keep an automaton of these patterns busy: their own letters, shuffled."""
+    letters = (
+        "".join(dict.fromkeys(c for pattern in patterns for c in pattern.lower() if c.isalnum()))[:60] or "a"
+    )
+    state = 12345
+    mixed = []
+    for _ in range(LINT_LENGTH):
+        state = (state * 1_103_515_245 + 12_345) % (1 << 31)
+        mixed.append(letters[(state >> 16) % len(letters)])
+    pairs = "".join(letters[:2])
+    binary = "".join(pairs[(ord(c) >> 1) % len(pairs)] for c in mixed)
+    words = "".join(c if index % 5 else " " for index, c in enumerate(mixed))
+    return ["".join(mixed), binary, words, letters[0] * LINT_LENGTH, ("ab" * LINT_LENGTH)[:LINT_LENGTH]]
+
+
+KIND = RuleKind(
+    name="regex",
+    sentence=t("Regular expressions (RE2)."),
+    settings=RegexSettings,
+    compile=compile_regexes,
+    category="regex",
+    names=True,
+    lint=lint_regexes,
+)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.features.moderation.rules.kind import InvalidRule, kinds
+from tests.unit.moderation.rule_samples import judge
+
+INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\u0336", "\u3164"]
+LOOKALIKES = {"d": "dԁⅾ𝐝ｄ", "a": "aа@4áａ", "n": "nո𝓷ｎ", "g": "gɡ9ｇ", "e": "eе3é€ｅ", "r": "rг𝗿ｒ"}
+
+
+def caught(text: str, *words: str, **settings: object) -> bool:
+    return judge("words", {"words": list(words), **settings}, text) is not None
+
+
+@given(st.data())
+def test_no_disguise_hides_a_listed_word(data: st.DataObject) -> None:
+    word = "danger"
+    separator = data.draw(st.sampled_from(["", "", " ", ".", "-", "_", "*"]))
+    letters = []
+    for letter in word:
+        look = data.draw(st.sampled_from(LOOKALIKES[letter]))
+        times = data.draw(st.integers(1, 4)) if not separator else 1
+        hidden = "".join(data.draw(st.lists(st.sampled_from(INVISIBLE), max_size=2)))
+        letters.append(look * times + hidden)
+    text = f"Look, {separator.join(letters)} ahead"
+    assert caught(text, word), text
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "hit"),
+    [
+        ("you are bad", "bad", True),
+        ("BAD!", "bad", True),
+        ("badger", "bad", False),
+        ("badger", "bad*", True),
+        ("superbad", "*bad", True),
+        ("superbadly", "*bad", False),
+        ("superbadly", "*bad*", True),
+        ("snake_bad_case", "bad", False),
+        ("so bad", "so bad", True),
+        ("Это плохо", "плохо", True),
+        ("Это ПЛОХО!", "плохо", True),
+        ("hel lo", "hello", False),
+        ("b a d luck", "bad", True),
+        ("ba d luck", "bad", False),
+        ("boook", "book", True),
+        ("bok", "book", False),
+        ("bk", "book", False),
+        ("ｂａｄ", "bad", True),
+        ("b\u0301a\u0301d", "bad", True),
+        ("C++ is nice", "c++", True),
+    ],
+)
+def test_whole_words_and_parts(text: str, word: str, hit: bool) -> None:
+    assert caught(text, word) is hit
+
+
+def test_exceptions_are_allowed_but_hide_nothing_else() -> None:
+    assert not caught("Scunthorpe", "*cunt*", exceptions=["scunthorpe"])
+    assert caught("Scunthorpe, you cunt", "*cunt*", exceptions=["scunthorpe"])
+
+
+def test_without_disguises_only_the_plain_word_counts() -> None:
+    assert not caught("b4d", "bad", disguised=False)
+    assert caught("Bad", "bad", disguised=False)
+
+
+def test_spans_point_at_the_word_as_it_was_written() -> None:
+    text = "so b\u200bа\u200bd, yes"
+    match = judge("words", {"words": ["bad"]}, text)
+    assert match is not None
+    assert [text[start:end] for start, end in match.spans] == ["b\u200bа\u200bd"]
+
+
+@pytest.mark.parametrize("words", [[], ["***"], ["x" * 101], ["!!!"]])
+def test_lists_that_find_nothing_are_refused(words: list[str]) -> None:
+    with pytest.raises(InvalidRule):
+        kinds()["words"].parse({"words": words})
