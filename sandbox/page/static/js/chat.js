@@ -238,7 +238,7 @@ function keepFocus(old, node) {
   });
 }
 
-const divider = (text, kind = "day") => h("li", { class: kind, role: "separator" }, text);
+const divider = (text, kind = "day") => h("li", { class: kind }, text);
 
 function welcome() {
   const place = channel();

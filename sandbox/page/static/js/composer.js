@@ -17,7 +17,7 @@ let files = [];
 let blockedUntil = 0;
 
 const text = h("textarea", {
-  id: "composer", rows: 1, role: "combobox", "aria-expanded": "false", "aria-autocomplete": "list", "aria-label": "Message", maxlength: 2000,
+  id: "composer", rows: 1, "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-label": "Message", maxlength: 2000,
   autocomplete: "off", spellcheck: "true", "data-testid": "composer",
 });
 const suggestions = new Suggestions(area, text);

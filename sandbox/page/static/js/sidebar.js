@@ -20,7 +20,7 @@ export function drawSidebar() {
 
 function railItem({ label, current, unread, act, content, testId }) {
   return h("div", { class: `rail-item ${unread.count ? "unread" : ""} ${current ? "current" : ""}` },
-    h("button", { type: "button", class: "rail-button", "aria-current": String(current), "aria-label": `${label}${unread.count ? `, ${unread.count} unread` : ""}`, title: label, onclick: act, "data-testid": testId }, content),
+    h("button", { type: "button", class: "rail-button", "aria-current": String(current), "aria-label": `${label}${unread.count ? `, ${unread.count} unread` : ""}`, title: label, onclick: act, "data-testid": testId }, h("span", { "aria-hidden": "true" }, content)),
     unread.pinged > 0 && h("span", { class: "pill", "aria-hidden": "true" }, unread.pinged));
 }
 

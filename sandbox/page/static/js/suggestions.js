@@ -37,7 +37,6 @@ export class Suggestions {
     });
     if (!items.length) append(this.node, h("div", { class: "empty" }, emptyText));
     if (!this.isOpen) this.host.append(this.node);
-    this.input.setAttribute("aria-expanded", "true");
     this.input.setAttribute("aria-controls", this.id);
     this.move(this.active);
   }
@@ -45,7 +44,7 @@ export class Suggestions {
   hide() {
     this.node.remove();
     this.active = 0;
-    this.input.setAttribute("aria-expanded", "false");
+    this.input.removeAttribute("aria-controls");
     this.input.removeAttribute("aria-activedescendant");
   }
 
