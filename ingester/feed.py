@@ -17,8 +17,8 @@ from app.events.envelope import PARTITIONS, stream_name
 from ingester import keys
 
 MAX_BATCH_EVENTS = 512
-MAX_BATCH_BYTES = 1 << 20
-"""One batch blocks Redis for about 2 ms at the most."""
+MAX_BATCH_BYTES = 1 << 18
+"""One batch blocks Redis for about 1 ms; up to four of every shard are in memory twice while they are sent."""
 MAX_BATCHES_UNDER_WAY = 4
 
 SHADOW_SECONDS = 10.0

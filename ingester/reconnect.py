@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ingester.frames import MalformedFrame
+if TYPE_CHECKING:  # the supervisor needs the delays only, without what decodes frames
+    from ingester.frames import MalformedFrame
 
 BACKOFF_CAP_SECONDS = 30.0
 HEALTHY_SECONDS = 5.0
