@@ -153,17 +153,18 @@ def _zstd() -> Callable[[bytes], bytes | None]:
 
 def _zlib() -> Callable[[bytes], bytes | None]:
     stream = zlib.decompressobj()
-    pieces: list[bytes] = []
+    waiting = bytearray()
 
     def inflate(data: bytes) -> bytes | None:
-        pieces.append(data)
-        if data[-4:] != b"\x00\x00\xff\xff":
+        # The mark itself may be cut in two.
+        waiting.extend(data)
+        if not waiting.endswith(b"\x00\x00\xff\xff"):
             return None
-        whole = b"".join(pieces)
-        pieces.clear()
         try:
-            return stream.decompress(whole)
+            return stream.decompress(waiting)
         except zlib.error:
             raise MalformedFrame("broken zlib stream", skippable=False) from None
+        finally:
+            waiting.clear()
 
     return inflate
