@@ -93,6 +93,7 @@ class GroupConsumer:
         self._waiting = Waiting(parallel=group.parallel)
         self._gate = Gate(width=concurrency)
         self._limit = DeadLetterLimit()
+        self._handled = metrics.STREAM_HANDLED.labels(name)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._reading = Reading(
@@ -284,7 +285,7 @@ class GroupConsumer:
             failed = [self._within_limit(entry, one) for one in outcome.failed]
             await self._settle_failed(entry, partition, failed)
         else:
-            metrics.STREAM_HANDLED.labels(self.name).inc()
+            self._handled.inc()
             self._gate.success()
             self._limit.success()
             self._acknowledging.add(entry, partition)

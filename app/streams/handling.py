@@ -43,6 +43,10 @@ class Handling:
             name: tuple((consumer, _event_type(consumer, name)) for consumer in consumers)
             for name, consumers in group.by_event().items()
         }
+        self._running_time = {
+            consumer.name: metrics.STREAM_HANDLER_MS.labels(group.name, consumer.name)
+            for consumer in group.consumers
+        }
         self._services = {consumer.name: bind(consumer.function, services) for consumer in group.consumers}
 
     def wants(self, entry: Entry) -> bool:
@@ -111,7 +115,7 @@ class Handling:
             return error
         finally:
             took = (time.perf_counter() - started) * 1000
-            metrics.STREAM_HANDLER_MS.labels(self._group.name, consumer.name).observe(took)
+            self._running_time[consumer.name].observe(took)
         return None
 
 

@@ -17,6 +17,7 @@ DEFAULT = (
     "interactions",
     "gateway",
     "rest",
+    "streams",
     "moderation_rules",
     "moderation_chain",
 )
