@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.fixtures.sandbox",
     "tests.fixtures.openai",
     "tests.fixtures.web",
+    "tests.fixtures.moderation",
 ]
 
 

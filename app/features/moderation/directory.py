@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from app.adapters.discord.errors import NotFound
 from app.adapters.discord.priority import Priority
@@ -22,6 +23,9 @@ UNKNOWN_MEMBER = frozenset({10007, 10013})
 """Discord's codes for somebody who is no member, or no user at all (contract section 4.8)."""
 CACHED_GUILDS = 5_000
 CACHED_MEMBERS = 20_000
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,31 @@ class Directory:
         self._discord = discord
         self._guilds: dict[GuildId, tuple[GuildFacts, float]] = {}
         self._members: dict[tuple[GuildId, UserId], tuple[Standing, float]] = {}
+        self._flying: dict[object, asyncio.Task[Any]] = {}
+
+    async def _once(self, key: object, look: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
+        """Look up once for all who ask at the same time: a burst of messages must not ask the same hundred times."""
+        task = self._flying.get(key)
+        if task is None:
+            task = asyncio.create_task(look())
+            self._flying[key] = task
+            task.add_done_callback(lambda done: self._landed(key, done))
+        found: Found = await asyncio.shield(task)
+        return found
+
+    def _landed(self, key: object, done: asyncio.Task[Any]) -> None:
+        self._flying.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # whoever waited has it; if nobody did any more, nobody misses it
 
     async def guild(self, guild: GuildId) -> GuildFacts:
         """Return owner and roles. Raises the REST client's errors, or TimeoutError after 4 s."""
         cached = self._guilds.get(guild)
         if cached is not None and time.monotonic() - cached[1] < GUILD_SECONDS:
             return cached[0]
+        return await self._once(guild, lambda: self._look_up_guild(guild))
+
+    async def _look_up_guild(self, guild: GuildId) -> GuildFacts:
         async with asyncio.timeout(LOOKUP_SECONDS):
             data = await self._discord.get_guild(guild, priority=Priority.MODERATION, deadline=LOOKUP_SECONDS)
         roles = {
@@ -120,6 +143,10 @@ class Directory:
         cached = self._members.get(key)
         if cached is not None and time.monotonic() - cached[1] < MEMBER_SECONDS:
             return cached[0]
+        return await self._once(key, lambda: self._look_up_member(facts, user))
+
+    async def _look_up_member(self, facts: GuildFacts, user: UserId) -> Standing:
+        guild = facts.guild_id
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 data = await self._discord.get_guild_member(
@@ -134,7 +161,7 @@ class Directory:
             found = standing_of(facts, user, held, bot=bool(data["user"].get("bot")))
         if len(self._members) >= CACHED_MEMBERS:
             self._members.pop(next(iter(self._members)))
-        self._members[key] = (found, time.monotonic())
+        self._members[guild, user] = (found, time.monotonic())
         return found
 
     async def ours(self, guild: GuildId) -> Standing:
