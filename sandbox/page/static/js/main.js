@@ -152,7 +152,7 @@ addEventListener("keydown", (event) => {
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
-  document.querySelector("#composer-area textarea, #composer-area input, #composer-area button")?.focus();
+  (document.getElementById("composer") ?? document.querySelector("#composer-area input, #composer-area button"))?.focus();
 });
 
 start();
