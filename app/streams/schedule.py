@@ -1,8 +1,9 @@
 """Delayed work: rows of `streams.schedule`, done at their time by whichever worker is free.
 
 A caller schedules in its own transaction (`store.schedule`), so the work exists exactly when the caller's change
-does. A worker takes due rows for a limited time (FOR UPDATE SKIP LOCKED, one short transaction), runs the handler,
-and removes the row. If it dies, the time passes and another worker takes the row: a handler runs at least once.
+does. A worker takes due rows for a few seconds (FOR UPDATE SKIP LOCKED, one short transaction), holds on to them while
+their handlers run, and removes them. If it dies, the time passes and another worker takes the rows: a handler
+runs at least once.
 For an effect that happens once the handler removes the row itself, in the transaction of the effect:
 
     @scheduled("moderation.unban")
@@ -42,8 +43,9 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 8
 POLL_SECONDS = 5.0
 """Work that is due at once wakes the workers by NOTIFY, later work is waited for: this is only the safety net."""
-SPARE_SECONDS = 5.0
-"""A row is taken for its handler's time and so much more."""
+TAKEN_SECONDS = 10.0
+"""A row is taken for so long, and held on to while its handler runs: a dead worker's work moves on after it."""
+HOLD_SECONDS = 3.0
 UNAVAILABLE_SECONDS = 5.0
 BACKOFF = ExponentialWithJitterBackoff(cap=5.0, base=0.2)
 ERRORS = (psycopg.Error, AppError)
@@ -69,7 +71,6 @@ class Schedule:
         self._wake = asyncio.Event()
         self._running: dict[asyncio.Task[None], Scheduled] = {}
         self._full = False
-        self._seconds = max((job.seconds for job in jobs), default=0.0) + SPARE_SECONDS
 
     @property
     def running(self) -> int:
@@ -84,6 +85,7 @@ class Schedule:
         async with asyncio.TaskGroup() as tasks:
             listening = tasks.create_task(self._listen(), name="schedule:listening")
             polling = tasks.create_task(self._poll(stop), name="schedule:polling")
+            holding = tasks.create_task(self._hold(), name="schedule:holding")
             await stop.wait()
             self._wake.set()
             listening.cancel()
@@ -91,6 +93,18 @@ class Schedule:
             if self._running:
                 await asyncio.wait(self._running, timeout=grace)
             await self._give_back()
+            holding.cancel()
+
+    async def _hold(self) -> None:
+        while True:
+            await asyncio.sleep(HOLD_SECONDS)
+            if not self._running:
+                continue
+            try:
+                async with transaction(self._postgres) as conn:
+                    await store.keep_taken(conn, list(self._running.values()), seconds=TAKEN_SECONDS)
+            except ERRORS as error:
+                log.warning("scheduled work not held on to", extra={"error": describe(error)})
 
     async def _poll(self, stop: asyncio.Event) -> None:
         failures = 0
@@ -116,7 +130,7 @@ class Schedule:
             return POLL_SECONDS
         kinds = list(self._jobs)
         async with transaction(self._postgres) as conn:
-            due = await store.take_due(conn, kinds, limit=room, seconds=self._seconds)
+            due = await store.take_due(conn, kinds, limit=room, seconds=TAKEN_SECONDS)
             wait = await store.seconds_to_next(conn, kinds)
         for job in sorted(due, key=lambda one: one.due_at):
             task = asyncio.create_task(self._work(job), name=f"schedule:{job.kind}")

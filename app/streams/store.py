@@ -213,6 +213,24 @@ async def take_due(conn: Conn, kinds: Sequence[str], *, limit: int, seconds: flo
     )
 
 
+async def keep_taken(conn: Conn, jobs: Sequence[Scheduled], *, seconds: float) -> None:
+    """Hold what this worker is doing for another `seconds`; what others have taken over stays theirs."""
+    await run(
+        conn,
+        """
+        UPDATE streams.schedule AS work SET next_at = now() + make_interval(secs => %(seconds)s)
+        FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(versions)s::bigint[], %(attempts)s::integer[])
+            AS held (kind, key, version, attempts)
+        WHERE work.kind = held.kind AND work.key = held.key AND work.version = held.version
+          AND work.attempts = held.attempts""",
+        kinds=[job.kind for job in jobs],
+        keys=[job.key for job in jobs],
+        versions=[job.version for job in jobs],
+        attempts=[job.attempts for job in jobs],
+        seconds=seconds,
+    )
+
+
 async def seconds_to_next(conn: Conn, kinds: Sequence[str]) -> float | None:
     """Return in how many seconds the next work is due (0 or less: now); None when nothing waits."""
     found = await value(

@@ -175,6 +175,22 @@ async def test_work_of_a_dead_worker_is_taken_over_and_its_late_end_changes_noth
         assert not await store.finish(conn, taken)
 
 
+async def test_long_work_is_held_on_to_and_what_others_took_is_not(pool: Pool) -> None:
+    await add(pool, "t.k", "x", now(-1))
+    async with transaction(pool) as conn:
+        (mine,) = await store.take_due(conn, ["t.k"], limit=5, seconds=0.0)
+        await store.keep_taken(conn, [mine], seconds=60.0)
+    async with transaction(pool) as conn:
+        assert await store.take_due(conn, ["t.k"], limit=5, seconds=60.0) == []
+        await store.keep_taken(conn, [mine], seconds=-1.0)
+    async with transaction(pool) as conn:
+        (theirs,) = await store.take_due(conn, ["t.k"], limit=5, seconds=-1.0)
+        await store.keep_taken(conn, [mine], seconds=60.0)
+    async with transaction(pool) as conn:
+        assert [job.attempts for job in await store.take_due(conn, ["t.k"], limit=5, seconds=60.0)] == [3]
+    assert theirs.attempts == 2
+
+
 async def test_work_scheduled_anew_while_it_runs_is_done_again(
     pool: Pool, serve: Any, wait_until: WaitUntil
 ) -> None:
