@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 
 from app.adapters.postgres.pool import Conn
 from app.adapters.postgres.query import many, maybe, run, value
+from app.observability import metrics
 from app.streams.fencing import StaleLease, current_fence
 
 WAKE_CHANNEL = "streams_schedule"
@@ -53,7 +54,7 @@ async def claim(conn: Conn, group: str, key: str) -> bool:
     """
     fence = current_fence.get()
     if fence is None:
-        sql_rows = await run(
+        inserted = await run(
             conn,
             """
             INSERT INTO streams.claims (consumer_group, event_key) VALUES (%(group)s, %(key)s)
@@ -61,7 +62,7 @@ async def claim(conn: Conn, group: str, key: str) -> bool:
             group=group,
             key=key,
         )
-        return sql_rows == 1
+        return _counted(group, claimed=inserted == 1)
     outcome = await value(
         conn,
         """
@@ -85,7 +86,13 @@ async def claim(conn: Conn, group: str, key: str) -> bool:
     if outcome == "stale":
         message = f"{fence.group}: partition {fence.partition} belongs to another worker now"
         raise StaleLease(message)
-    return bool(outcome == "claimed")
+    return _counted(group, claimed=outcome == "claimed")
+
+
+def _counted(group: str, *, claimed: bool) -> bool:
+    if not claimed:
+        metrics.CLAIM_DUPLICATES.labels(group).inc()
+    return claimed
 
 
 @dataclass(frozen=True, slots=True)
