@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 CLOSING_SECONDS = 1.0
 """Kept of SHUTDOWN_SECONDS for giving back leases and closing connections."""
+REDIS_CONNECTIONS = 64
+"""Enough that handlers of several groups do not wait for one another's commands."""
 BACKOFF = ExponentialWithJitterBackoff(cap=3.0, base=0.1)
 
 
@@ -63,7 +65,7 @@ async def run_worker(
     watch_gc()
     with _stop_on_signals() as stop:
         async with (
-            open_runtime(settings, features=features) as runtime,
+            open_runtime(settings, features=features, redis_connections=REDIS_CONNECTIONS) as runtime,
             open_redis(runtime.stores.redis, connections=32, blocking_seconds=READ_SECONDS) as blocking,
         ):
             worker = Worker(runtime, blocking, groups, lease_seconds)

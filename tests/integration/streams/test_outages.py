@@ -79,6 +79,19 @@ async def test_redis_comes_back_without_its_data(
     assert len(running.consumer.status().partitions) == 16
 
 
+async def test_a_worker_can_stop_while_redis_is_away(
+    own_redis: OwnRedis, client: Redis, consume: Consume, wait_until: WaitUntil
+) -> None:
+    @consumes(MessageCreated, group="outage")
+    async def handler(event: MessageCreated) -> None:
+        pass
+
+    running = await consume(handler, redis=client, redis_url=own_redis.url)
+    await wait_until(lambda: running.consumer.status().settled and running.consumer.status().partitions)
+    own_redis.kill()
+    await running.stop()
+
+
 async def _all_acknowledged(client: Redis, group: str) -> bool:
     found = await lag.measure(client, group, range(16))
     return found == lag.Lag(0.0, 0)
