@@ -253,7 +253,12 @@ MODERATION_REFUSALS = counter(
     "moderation_refusals_total", "Automatic sanctions that authority refused, by reason.", ("reason",)
 )
 RULE_WATCH_FAILURES = counter(
-    "moderation_rule_watch_failures_total", "Looks of windowed rules that failed open, by kind of rule.", ("kind",)
+    "moderation_rule_watch_failures_total",
+    "Looks of windowed rules that failed open, by kind of rule.",
+    ("kind",),
+)
+RAID_LEVELS = counter(
+    "moderation_raid_levels_total", "Changes of a guild's raid level, by the new one.", ("level",)
 )
 MODERATION_UNSCANNED = counter(
     "moderation_unscanned_total",

@@ -41,8 +41,19 @@ CREATE TABLE moderation.raids (
     since          timestamptz NOT NULL,
     calm_at        timestamptz NOT NULL,
     manual_by      bigint,
-    invites_paused boolean NOT NULL DEFAULT false
+    invites_paused boolean NOT NULL DEFAULT false,
+    acting         boolean NOT NULL DEFAULT false
 );
 COMMENT ON COLUMN moderation.raids.level IS '0 calm, 1 watch, 2 raised, 3 lockdown';
 COMMENT ON COLUMN moderation.raids.wave IS 'Unix milliseconds at which this raid began: names its cases';
 COMMENT ON COLUMN moderation.raids.calm_at IS 'when the level goes down by one, unless more joins come';
+COMMENT ON COLUMN moderation.raids.acting IS 'work on the wave is scheduled and has not begun';
+
+CREATE TABLE moderation.raid_members (
+    guild_id  bigint NOT NULL,
+    wave      bigint NOT NULL,
+    user_id   bigint NOT NULL,
+    joined_at timestamptz NOT NULL,
+    handled   boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (guild_id, wave, user_id)
+);

@@ -104,6 +104,7 @@ TRIGGER_TYPING = Route("POST", "/channels/{channel_id}/typing", ASSISTANT)
 # Channels
 GET_CHANNEL = Route("GET", "/channels/{channel_id}", MODERATION)
 MODIFY_CHANNEL = Route("PATCH", "/channels/{channel_id}", MODERATION)
+DELETE_CHANNEL = Route("DELETE", "/channels/{channel_id}", MODERATION)
 EDIT_CHANNEL_PERMISSIONS = Route("PUT", "/channels/{channel_id}/permissions/{overwrite_id}", MODERATION)
 DELETE_CHANNEL_PERMISSION = Route("DELETE", "/channels/{channel_id}/permissions/{overwrite_id}", MODERATION)
 START_THREAD_FROM_MESSAGE = Route(

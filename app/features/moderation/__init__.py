@@ -11,11 +11,17 @@ from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
 from app.features.moderation.people import people
+from app.features.moderation.raid.alarm import RaidAlarm
+from app.features.moderation.raid.joins import Joins
+from app.features.moderation.raid.wave import RaidWave
 from app.features.moderation.rules.domains.lists import DomainLists
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.rules.invites import InviteDirectory
 from app.features.moderation.rules.kind import Tools
+from app.features.moderation.rules.messages.backtest import Backtests
+from app.features.moderation.rules.messages.keeping import KeptMessages
+from app.features.moderation.rules.names import NameCheck
 from app.features.moderation.rules.windows import RedisWindows
 from app.features.moderation.stages.agent import AgentStage
 from app.features.moderation.stages.context import ChannelContext
@@ -35,6 +41,10 @@ def _services(floor: Floor) -> Services:
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
     automod = Automod(floor.postgres, rules, verdicts, carry_out, floor.guild_settings, floor.clock)
+    alarm = RaidAlarm(floor.postgres, Joins(floor.redis), floor.guild_settings, audit, floor.clock)
+    wave = RaidWave(
+        floor.postgres, floor.discord, authority, audit, floor.guild_settings, notices, floor.clock
+    )
     provider = floor.provider
     stages = None if provider is None else (ScoreStage(provider, floor.redis), AgentStage(provider))
     context = ChannelContext(floor.redis, floor.keyring)
@@ -46,6 +56,20 @@ def _services(floor: Floor) -> Services:
         Directory: directory,
         DomainLists: domains,
         RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
+        Backtests: Backtests(floor.postgres, rules, floor.guild_settings, tools.invites, floor.clock),
+        KeptMessages: KeptMessages(floor.postgres, floor.guild_settings, floor.clock),
+        NameCheck: NameCheck(
+            floor.postgres,
+            floor.discord,
+            rules,
+            verdicts,
+            carry_out,
+            authority,
+            floor.guild_settings,
+            floor.clock,
+        ),
+        RaidAlarm: alarm,
+        RaidWave: wave,
         Rules: rules,
         Scanner: Scanner(stages, context, rules, automod, floor.guild_settings, floor.clock),
         Verdicts: verdicts,
@@ -62,6 +86,7 @@ FEATURE = Feature(
         "moderation.domain_lists",
         "moderation.messages",
         "moderation.raids",
+        "moderation.raid_members",
         "moderation.decisions",
         "moderation.cases",
         "moderation.case_notes",

@@ -185,6 +185,19 @@ class Notices:
                 "log channel not written", extra={"guild_id": first.guild_id, "error": type(error).__name__}
             )
 
+    async def announce(self, guild: GuildId, text: Text, settings: ModerationSettings, *, key: str) -> None:
+        """Post a line to the log channel, once per `key`; a channel that cannot be written to stops nothing."""
+        if settings.log_channel is None:
+            return
+        async with transaction(self._pool) as conn:
+            found = await find_guild(conn, guild)
+        body = {"content": self._render(text, found.locale if found else None)[:2000]}
+        once = hashlib.sha256(f"{guild}:{key}".encode()).hexdigest()[:25]
+        try:
+            await self._discord.create_message(settings.log_channel, body, nonce=once, priority=Priority.LOGS)
+        except (DiscordRefused, AppError) as error:
+            log.warning("log channel not written", extra={"guild_id": guild, "error": type(error).__name__})
+
     def _embed(self, case: Case, locale: str | None) -> dict[str, Any]:
         def field(name: Text, value: str) -> dict[str, Any]:
             return {"name": self._render(name, locale), "value": value[:1024], "inline": True}

@@ -78,6 +78,8 @@ class ModerationSettings(BaseModel):
     appeals: bool = True
 
     # Data
+    keep_messages: bool = False
+    """Keep messages for `retention_days`, so that rules can be tried on them."""
     retention_days: Annotated[int, Field(ge=1, le=365)] = 14
 
     def threshold(self, category: str) -> float:

@@ -24,6 +24,10 @@ class Channels(Caller):
         target = routes.MODIFY_CHANNEL.at(channel_id=channel_id)
         return cast(Json, await self.request(target, json=dict(changes), **options))
 
+    async def delete_channel(self, channel_id: int, **options: Unpack[Audited]) -> None:
+        """Delete a channel or thread. Raises NotFound (10003) if it is gone."""
+        await self.request(routes.DELETE_CHANNEL.at(channel_id=channel_id), **options)
+
     async def edit_channel_permissions(
         self,
         channel_id: int,

@@ -1,4 +1,5 @@
-"""What is kept for a while only: texts of decisions, evidence of reviews, texts of appeals. Forgotten daily."""
+"""What is kept for a while only: texts of decisions, evidence of reviews, texts of appeals,
+messages that a guild keeps. Forgotten daily."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from app.adapters.postgres.pool import Pool, transaction
 from app.features.moderation.appeals import store as appeals
 from app.features.moderation.decisions import store as decisions
 from app.features.moderation.review import store as reviews
+from app.features.moderation.rules.messages import store as messages
 from app.streams.declare import scheduled
 from app.streams.store import Scheduled, schedule
 
@@ -42,6 +44,7 @@ class Retention:
                 found = await decisions.forget_texts(conn, limit=ROWS)
                 found += await reviews.forget_excerpts(conn, now, limit=ROWS)
                 found += await appeals.forget_texts(conn, now, limit=ROWS)
+                found += await messages.prune(conn, now, limit=ROWS)
             if not found:
                 return total
             total += found

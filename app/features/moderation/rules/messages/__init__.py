@@ -1,0 +1,1 @@
+"""Messages that a guild keeps for a while, so that a rule can be tried on them."""
