@@ -18,10 +18,11 @@ QUIET: Mapping[str, Any] = {"parse": []}
 
 
 class Options(TypedDict, total=False):
-    """What every operation takes: `priority` (default: the route's) and `deadline` in seconds."""
+    """What every operation takes: `priority` (default: the route's), `deadline` and `patience` in seconds."""
 
     priority: Priority | None
     deadline: float | None
+    patience: float | None
 
 
 class Audited(Options, total=False):
@@ -55,12 +56,15 @@ class Caller(ABC):
         reason: str | None = None,
         priority: Priority | None = None,
         deadline: float | None = None,
+        patience: float | None = None,
         idempotent: bool | None = None,
     ) -> Any:
         """Send a call within `deadline` seconds and return the parsed answer, None for an empty one.
 
-        `priority` defaults to the route's, `deadline` to the priority's. `reason` goes into the guild's audit
-        log. `idempotent` overrides the route's, e.g. for a create with an enforced nonce.
+        `priority` defaults to the route's, `deadline` to the priority's. With `patience` the call waits for a
+        slot of the rate limits no longer than that: RateLimited then tells how long it would have been, and that
+        Discord has done nothing. `reason` goes into the guild's audit log. `idempotent` overrides the route's,
+        e.g. for a create with an enforced nonce.
         Raises the errors of `errors.py`.
         """
 

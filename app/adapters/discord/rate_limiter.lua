@@ -100,15 +100,13 @@ else
   lane = likely and likely ~= '-' and 'b:' .. likely .. ':' .. top or 'r:' .. route
 end
 
-local limit, remaining, reset, window, epoch, settled, probe, shut, fresh, last, pace
+local limit, remaining, reset, window, epoch, settled, probe, shut, fresh
 local wait, in_bucket = 0, 0
 if lane then
   state_key = prefix .. 'lane:' .. lane
-  local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut',
-    'last', 'pace')
+  local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut')
   limit, remaining, reset, window = s[1], s[2], s[3], s[4]
   epoch, settled, probe, shut = s[5] or 0, s[6], s[7] or 0, s[8] or 0
-  last, pace = s[9] or 0, s[10] or 0
   probing = probing or not limit
   local free, ready = 1, now
   if shut > now then
@@ -180,11 +178,9 @@ if wait > left then
 end
 if position == 0 then position = priority * 1e12 + redis.call('INCR', prefix .. 'arrivals') end
 if wait > 0 then
-  -- Far from the front the estimate is rough: ask again earlier. It is too short where a bucket's calls wait for
-  -- the global limit as well; how fast they really went tells.
+  -- Far from the front the estimate is rough, and calls ahead may give up: ask again earlier.
   local hint = wait
-  if in_bucket > 1 then hint = math.max(hint, in_bucket * math.min(pace, 10 * SECOND)) end
-  if hint > 4 * POLL then hint = math.min(hint * (for_bucket and 0.5 or 0.75), 15 * SECOND) end
+  if hint > 4 * POLL then hint = math.min(hint * 0.7, 15 * SECOND) end
   if lane then stay(lane, now + hint) end
   if counts_globally and not for_bucket then stay('@', now + hint) else leave('@') end
   return answer('wait', math.ceil(hint), lane, epoch)
@@ -201,8 +197,6 @@ if lane then
     redis.call('HSET', state_key, 'remaining', remaining - 1)
   end
   if probing then redis.call('HSET', state_key, 'probe', now + PROBE, 'prober', ticket) end
-  local gap = math.min(now - last, 60 * SECOND)
-  redis.call('HSET', state_key, 'last', now, 'pace', pace > 0 and 0.7 * pace + 0.3 * gap or gap)
   redis.call('EXPIRE', state_key, KEEP)
 end
 if counts_globally then

@@ -57,6 +57,7 @@ class DiscordRest(Messages, Channels, Guilds, Members, Users, Interactions, Appl
         reason: str | None = None,
         priority: Priority | None = None,
         deadline: float | None = None,
+        patience: float | None = None,
         idempotent: bool | None = None,
     ) -> Any:
         if not target.route.has_token:
@@ -64,4 +65,4 @@ class DiscordRest(Messages, Channels, Guilds, Members, Users, Interactions, Appl
         exchange = Exchange(target, json, query, files, reason)
         chosen = target.route.priority if priority is None else priority
         repeatable = target.route.idempotent if idempotent is None else idempotent
-        return await self._sender.send(Call(exchange, chosen, deadline, repeatable))
+        return await self._sender.send(Call(exchange, chosen, deadline, repeatable, patience))

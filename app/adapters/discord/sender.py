@@ -45,12 +45,16 @@ BACKOFF_FIRST, BACKOFF_CAP = 0.5, 20.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is to be sent, and how long and how often that may be tried."""
+    """What is to be sent, and how long and how often that may be tried.
+
+    `patience`: seconds that it may wait for a slot; RateLimited by that means that Discord has done nothing.
+    """
 
     exchange: Exchange
     priority: Priority
     deadline: float | None = None
     idempotent: bool = False
+    patience: float | None = None
 
 
 @dataclass(slots=True)
@@ -144,13 +148,15 @@ class Sender:
 
     async def _slot(self, call: Call, progress: _Progress) -> Slot:
         """Raise LoggedOut if the token counts as refused; a process that did not see that itself checks first."""
-        target = call.exchange.target
+        target, until = call.exchange.target, progress.until
+        if call.patience is not None and not progress.maybe_done:
+            until = min(until, self.clock() + call.patience)
         try:
-            return await self.limiter.acquire(target, call.priority, progress.until)
+            return await self.limiter.acquire(target, call.priority, until)
         except LoggedOut:
             if self.clock() < self._refused_until or not await self._token_is_good(call, progress):
                 raise
-            return await self.limiter.acquire(target, call.priority, progress.until)
+            return await self.limiter.acquire(target, call.priority, until)
 
     async def _token_is_good(self, call: Call, progress: _Progress) -> bool:
         """Ask Discord once more who we are (contract 4.2), one caller at a time.

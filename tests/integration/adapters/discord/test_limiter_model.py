@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -210,3 +211,27 @@ async def test_answers_may_overtake_one_another(redis, limit, window, order) -> 
             await bench.limiter.settle(ticket, verdict, Outcome(answered=True, bucket=bucket))
     state = await redis.hgetall("discord:1:lane:b:b:1")
     assert int(float(state[b"remaining"])) == limit - 1 - len(out)
+
+
+CROWDS = [
+    # route, calls, priority, seconds that Discord's limits need at least for them
+    ("delete", 30, Priority.MODERATION, 25.0),
+    ("delete", 30, Priority.BULK, 29.0),
+    ("create", 20, Priority.ASSISTANT, 9.5),
+    ("role", 45, Priority.BULK, 8.8),
+    ("free", 250, Priority.MODERATION, 4.9),
+    ("free", 250, Priority.BULK, 4.9),
+]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02])
+@pytest.mark.parametrize(("route", "number", "priority", "least"), CROWDS)
+async def test_a_crowd_is_served_as_fast_as_discord_allows(
+    redis, route, number, priority, least, delay
+) -> None:
+    plan = [Call(0.0, route, 1, priority, 1000.0, delay, delay) for _ in range(number)]
+    stories, discord = await play(await fresh(redis), plan)
+    assert discord.refusals <= 1
+    # Each window begins when its first call arrives, and we know of its end only when that call is answered.
+    windows = least / (ROUTES[route][1] or least)
+    assert max(story.granted for story in stories) <= least * 1.05 + 4 * delay * windows
