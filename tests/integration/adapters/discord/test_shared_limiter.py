@@ -59,7 +59,7 @@ async def test_who_does_not_come_for_its_turn_is_passed_over_and_keeps_its_place
     await shared.at(1.01)
     # The first two have not asked for their turn yet; they are waited for, but not for long.
     assert (await shared.ask(third)).answer is Answer.WAIT
-    await shared.at(1.4)
+    await shared.at(1.6)
     verdict = await shared.ask(third)
     assert verdict.answer is Answer.GO
     await shared.limiter.settle(third, verdict, server.answer(shared.now))
