@@ -13,9 +13,9 @@ from app.features.moderation.rules.kind import kinds
 from app.features.moderation.rules.store import Rule
 from app.interactions.context import Autocomplete, Call
 from app.interactions.declare import autocomplete, group
-from app.interactions.embeds import Embed
+from app.interactions.embeds import Embed, Field
 from app.interactions.options import Option
-from app.interactions.permissions import Level
+from app.interactions.permissions import Level, Permission
 from app.interactions.replies import Reply
 from app.locale.text import Text, t
 
@@ -63,6 +63,13 @@ def split_list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split(r"[,\n;]+", text) if part.strip())
 
 
+def server_id(text: str) -> int:
+    """Read a server's id. Raises UserError."""
+    if not (text.isascii() and text.isdecimal() and 15 <= len(text) <= 20):
+        raise UserError(t("“{text}” is no server id: they have 17 to 20 digits.", text=text[:50]))
+    return int(text)
+
+
 @rule.slash("words", "Catch listed words, also when they are disguised")
 async def words(
     call: Call,
@@ -84,7 +91,7 @@ async def words(
     return saved(stored)
 
 
-@rule.slash("invites", "Catch invitations to other servers")
+@rule.slash("invites", "Catch invitations to other servers; your own may be posted")
 async def invites(
     call: Call,
     name: Name,
@@ -92,12 +99,18 @@ async def invites(
     allowed: Annotated[
         str | None, Option("Invite codes that may be posted, with commas", max_length=1000)
     ] = None,
+    partners: Annotated[
+        str | None, Option("Ids of servers whose invites may be posted, with commas", max_length=2000)
+    ] = None,
     shadow: Shadow = False,
     *,
     editing: RuleEditing,
 ) -> Reply:
     """Save a rule against invites."""
-    settings = {"allowed_codes": [code.rsplit("/", 1)[-1] for code in split_list(allowed or "")]}
+    settings = {
+        "allowed_codes": [code.rsplit("/", 1)[-1] for code in split_list(allowed or "")],
+        "allowed_guilds": [server_id(part) for part in split_list(partners or "")],
+    }
     stored = await editing.put(
         call.guild, "invites", name, settings, severity=consequence.severity, shadow=shadow, by=call.user.id
     )
@@ -118,7 +131,7 @@ async def list_rules(call: Call, *, editing: RuleEditing) -> Reply:
 
 
 def _marks(stored: Rule) -> str:
-    marks = ["" if stored.enabled else "off", "shadow" if stored.shadow else ""]
+    marks = [stored.sanction or "", "" if stored.enabled else "off", "shadow" if stored.shadow else ""]
     if stored.expires_at is not None:
         marks.append(f"<t:{int(stored.expires_at.timestamp())}:R>")
     return "".join(f" · {mark}" for mark in marks if mark)
@@ -131,8 +144,26 @@ async def view(call: Call, name: Known, *, editing: RuleEditing) -> Reply:
     sentence: Text | str = kinds()[stored.kind].sentence if stored.kind in kinds() else stored.kind
     lines = "\n".join(f"`{key}`: {str(value)[:300]}" for key, value in stored.settings.items())
     return Reply.private(
-        sentence, embeds=[Embed(title=stored.name + _marks(stored), description=lines[:4096] or None)]
+        sentence,
+        embeds=[
+            Embed(
+                title=(stored.name + _marks(stored))[:256],
+                description=lines[:4096] or None,
+                fields=exemptions_of(stored),
+            )
+        ],
     )
+
+
+def exemptions_of(stored: Rule) -> tuple[Field, ...]:
+    """Show whom and what a rule leaves alone."""
+    permissions = Permission(stored.exempt_permissions)
+    shown = [
+        *(f"<@&{role}>" for role in stored.exempt_roles),
+        *(f"<#{channel}>" for channel in stored.exempt_channels),
+        *(f"`{one.name.lower()}`" for one in Permission if one in permissions and one.name),
+    ]
+    return (Field(t("Exempt"), " ".join(shown)[:1024]),) if shown else ()
 
 
 @rule.slash("remove", "Remove a rule")
