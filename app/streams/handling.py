@@ -14,7 +14,7 @@ from app.services import Services, bind
 from app.streams.declare import Consumer
 from app.streams.discovery import Group
 from app.streams.entry import ALL_HANDLERS, Entry
-from app.streams.failure import Dead, Lost, Unavailable, describe, judge
+from app.streams.failure import Again, Dead, Lost, Unavailable, describe, judge
 from app.streams.fencing import Fence, current_fence
 from app.streams.settlement import Failed
 
@@ -88,8 +88,10 @@ class Handling:
                 entry.handlers = tuple(c.name for c, _ in chosen if c.name not in succeeded)
                 return outcome
             outcome.failed.append(Failed(consumer.name, verdict, error))
-            log.warning(
-                "an event handler failed",
+            put_off = isinstance(verdict, Again) and verdict.failures == entry.failures
+            log.log(
+                logging.DEBUG if put_off else logging.WARNING,
+                "an event is put off" if put_off else "an event handler failed",
                 extra={
                     "group": self._group.name,
                     "handler": consumer.name,
