@@ -19,6 +19,10 @@ MAX_BODY = 1 << 20
 
 JSON = (b"content-type", b"application/json")
 
+REPEATED_BODY = b"x-gatehouse-body"
+"""Our proxy's second attempt, after a replica died with the request, is a GET with the body in this header
+(decision 0017). Whoever else sends one needs a valid signature all the same."""
+
 
 class BodyTooLarge(Exception):
     """The request's body has more bytes than allowed."""
@@ -50,6 +54,29 @@ async def read_body(receive: Receive, limit: int = MAX_BODY) -> bytes:
     if size > limit:
         raise BodyTooLarge
     return b"".join(chunks)
+
+
+def repeated_body(scope: Scope) -> bytes | None:
+    """Return the body that a repeated request carries in a header, None when it is none."""
+    if scope["method"] != "GET":
+        return None
+    return next((value for name, value in scope["headers"] if name == REPEATED_BODY), None)
+
+
+async def signed_body(scope: Scope, receive: Receive, send: Send) -> bytes | None:
+    """Return the body of a POST, or answer what is none (405), is too large (413) or goes away."""
+    if scope["method"] != "POST":
+        body = repeated_body(scope)
+        if body is None:
+            await refuse(send, 405, "Discord POSTs here.", [(b"allow", b"POST")])
+        return body
+    try:
+        return await read_body(receive)
+    except BodyTooLarge:
+        await refuse(send, 413, "The body is too large.", [(b"connection", b"close")])
+    except Disconnected:
+        pass
+    return None
 
 
 async def respond(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:

@@ -30,7 +30,7 @@ from app.jobs.late_answers import LateAnswers
 from app.jobs.queue import JobQueue
 from app.locale.text import Text, t
 from app.observability import metrics
-from app.web.asgi import BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, refuse, respond
+from app.web.asgi import Receive, Scope, Send, refuse, respond, signed_body
 from app.web.flights import Flight, Flights
 from app.web.unsigned import Unsigned
 
@@ -91,15 +91,8 @@ class InteractionsEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         started = time.perf_counter()
-        if scope["method"] != "POST":
-            await refuse(send, 405, "Discord POSTs here.", [(b"allow", b"POST")])
-            return
-        try:
-            body = await read_body(receive)
-        except BodyTooLarge:
-            await refuse(send, 413, "The body is too large.", [(b"connection", b"close")])
-            return
-        except Disconnected:
+        body = await signed_body(scope, receive, send)
+        if body is None:
             return
         try:
             self._verifier.verify(scope["headers"], body)

@@ -25,7 +25,7 @@ from app.observability import metrics
 from app.snowflake import GuildId, UserId
 from app.tenancy import store as tenancy
 from app.web import store
-from app.web.asgi import JSON, BodyTooLarge, Disconnected, Receive, Scope, Send, read_body, refuse
+from app.web.asgi import JSON, Receive, Scope, Send, refuse, signed_body
 from app.web.unsigned import Unsigned
 
 log = logging.getLogger(__name__)
@@ -91,15 +91,8 @@ class WebhookEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST":
-            await refuse(send, 405, "Discord POSTs here.", [(b"allow", b"POST")])
-            return
-        try:
-            body = await read_body(receive)
-        except BodyTooLarge:
-            await refuse(send, 413, "The body is too large.", [(b"connection", b"close")])
-            return
-        except Disconnected:
+        body = await signed_body(scope, receive, send)
+        if body is None:
             return
         try:
             self._verifier.verify(scope["headers"], body)
