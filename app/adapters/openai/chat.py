@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
-
-from openai.types.chat import ChatCompletionMessageParam
+from typing import TYPE_CHECKING, Any, cast
 
 from app.adapters.openai.client import OpenAI, json_of
 from app.adapters.openai.errors import MalformedAnswer
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
 
 
 async def complete_json(
@@ -29,7 +30,7 @@ async def complete_json(
     async def send() -> Any:
         answer = await provider.client.chat.completions.create(
             model=model,
-            messages=cast(list[ChatCompletionMessageParam], list(messages)),
+            messages=cast("list[ChatCompletionMessageParam]", list(messages)),
             temperature=0,
             max_tokens=max_tokens,
             response_format={

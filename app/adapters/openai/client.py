@@ -1,4 +1,8 @@
-"""One client: no retries of its own (our ladders retry), bounded concurrency, a circuit breaker."""
+"""One client: no retries of its own (our ladders retry), bounded concurrency, a circuit breaker.
+
+The openai package costs 23 MB and half a second: it is imported by the first call, so processes that make none (the
+web replicas) do without.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,16 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
-import openai
 
 from app.adapters.openai.errors import MalformedAnswer, ProviderUnavailable
 from app.observability import metrics
+
+if TYPE_CHECKING:
+    import openai
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +75,10 @@ class Circuit:
 class OpenAI:
     """Calls with a time limit. Raises ProviderUnavailable, or MalformedAnswer when it cannot be read."""
 
-    def __init__(self, client: openai.AsyncOpenAI, clock: Callable[[], float] = time.monotonic) -> None:
-        self.client = client
+    def __init__(
+        self, make: Callable[[], openai.AsyncOpenAI], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make = make
         self.circuits = {"moderation": Circuit(clock), "chat": Circuit(clock)}
         self._places = asyncio.Semaphore(CONCURRENCY)
 
@@ -78,14 +87,26 @@ class OpenAI:
     async def open(cls, api_key: str, base_url: str) -> AsyncIterator[OpenAI]:
         """Yield a client; nothing is sent."""
         http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=5))
-        client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+
+        def make() -> openai.AsyncOpenAI:
+            import openai
+
+            return openai.AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+
         try:
-            yield cls(client)
+            yield cls(make)
         finally:
-            await client.close()
+            await http.aclose()
+
+    @cached_property
+    def client(self) -> openai.AsyncOpenAI:
+        """The package's client."""
+        return self._make()
 
     async def call(self, what: str, seconds: float, send: Callable[[], Awaitable[T]]) -> T:
         """Run `send` within `seconds`, the wait for a place included."""
+        import openai
+
         circuit = self.circuits[what]
         circuit.admit()
         started = time.perf_counter()
@@ -113,6 +134,8 @@ class OpenAI:
 
 
 def _name(error: BaseException) -> str:
+    import openai
+
     if isinstance(error, openai.APIStatusError):
         return str(error.status_code)
     if isinstance(error, TimeoutError | openai.APITimeoutError | httpx.TimeoutException):

@@ -262,7 +262,7 @@ async def test_a_provider_in_trouble_punishes_nobody_and_is_counted(
 async def test_the_circuit_opens_lets_one_through_and_closes(openai_server: Provider) -> None:
     now = 0.0
     async with OpenAI.open("k", openai_server.url) as opened:
-        provider = OpenAI(opened.client, lambda: now)
+        provider = OpenAI(lambda: opened.client, lambda: now)
         from app.adapters.openai.moderation import moderate
 
         openai_server.trouble = "500"
