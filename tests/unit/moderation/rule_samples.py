@@ -23,7 +23,9 @@ def id_at(ms: float, low: int = 0) -> int:
 OLD = id_at(datetime(2020, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def message(content: str = "", *, at: datetime = NOW, low: int = 0, author: int = OLD, **fields: Any) -> Message:
+def message(
+    content: str = "", *, at: datetime = NOW, low: int = 0, author: int = OLD, **fields: Any
+) -> Message:
     return message_of(
         {
             "id": str(id_at(at.timestamp() * 1000, low)),

@@ -226,7 +226,9 @@ def test_names_are_judged_by_kinds_that_read_text() -> None:
 
 
 def test_a_rule_that_cannot_be_read_leaves_the_others_working() -> None:
-    rules = guild_of(stored("words", {"nonsense": 1}), stored("gone", {}), stored("words", {"words": ["bad"]}))
+    rules = guild_of(
+        stored("words", {"nonsense": 1}), stored("gone", {}), stored("words", {"words": ["bad"]})
+    )
     assert len(rules.rules) == 1
 
 

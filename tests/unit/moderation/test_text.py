@@ -10,8 +10,27 @@ from app.features.moderation.text.view import TextView, as_folded, as_leet, as_p
 
 TEXTS = st.text(max_size=120)
 WORDS = st.text(alphabet="abcdefghijkmnopqrstuvwxyz", min_size=3, max_size=10)
-INVISIBLE = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u034f", "\u3164", "\u202e", "\u0301", "\u20e3"]
-LOOKALIKES = {"a": "аɑ𝒂ⓐáａ", "e": "е𝖊ⓔéｅ", "o": "о𝐨ⓞöｏ", "i": "і𝕚ⓘíｉ", "c": "с𝓬ⓒçｃ", "p": "р𝗽ⓟｐ", "s": "ѕ𝔰ⓢｓ"}
+INVISIBLE = [
+    "\u200b",
+    "\u200d",
+    "\u2060",
+    "\ufeff",
+    "\u00ad",
+    "\u034f",
+    "\u3164",
+    "\u202e",
+    "\u0301",
+    "\u20e3",
+]
+LOOKALIKES = {
+    "a": "аɑ𝒂ⓐáａ",
+    "e": "е𝖊ⓔéｅ",
+    "o": "о𝐨ⓞöｏ",
+    "i": "і𝕚ⓘíｉ",
+    "c": "с𝓬ⓒçｃ",
+    "p": "р𝗽ⓟｐ",
+    "s": "ѕ𝔰ⓢｓ",
+}
 
 
 @given(TEXTS)
@@ -41,7 +60,11 @@ def test_reading_twice_changes_nothing(text: str) -> None:
 @given(TEXTS)
 def test_patterns_are_written_like_texts(text: str) -> None:
     view = TextView.of(text)
-    assert (as_plain(text), as_folded(text), as_leet(text)) == (view.plain.text, view.folded.text, view.leet.text)
+    assert (as_plain(text), as_folded(text), as_leet(text)) == (
+        view.plain.text,
+        view.folded.text,
+        view.leet.text,
+    )
 
 
 @given(TEXTS)

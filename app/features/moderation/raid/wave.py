@@ -187,18 +187,20 @@ class RaidWave:
         left = list(due)
         if sanction is Sanction.BAN and len(due) > 1 and await self._may_ban_in_bulk(guild):
             left = await self._ban_in_bulk(guild, due)
-        gate, refused = asyncio.Semaphore(SIDE_BY_SIDE), asyncio.Event()
+        queue, refused = iter(left), False
 
-        async def one(case: Case) -> None:
-            async with gate:
-                problem: str | None = Refusal.WE_LACK_PERMISSION
-                if not refused.is_set():
-                    problem = await self._punish(case, sanction)
-                if problem == Refusal.WE_LACK_PERMISSION:
-                    refused.set()
+        async def work_off() -> None:
+            nonlocal refused
+            for case in queue:
+                problem = Refusal.WE_LACK_PERMISSION if refused else await self._punish(case, sanction)
+                refused = refused or problem == Refusal.WE_LACK_PERMISSION
                 await self._settle(guild, [case], problem)
 
-        await asyncio.gather(*(one(case) for case in left))
+        # One that fails for now (no answer from Discord) ends its own line, and the work is done anew later.
+        ends = await asyncio.gather(*(work_off() for _ in range(SIDE_BY_SIDE)), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
 
     async def _may_ban_in_bulk(self, guild: GuildId) -> bool:
         """A bulk ban needs MANAGE_GUILD too (contract section 4.4)."""
