@@ -169,27 +169,28 @@ async def set_notified(conn: Conn, guild: GuildId, number: int, *, notified: boo
 
 async def edit_reason(conn: Conn, guild: GuildId, number: int, reason: str, by: UserId) -> bool:
     """Change a case's reason and keep what it was. False: there is no such case."""
-    return (
-        await value(
-            conn,
-            """
-            WITH old AS (
-                SELECT reason FROM moderation.cases
-                WHERE guild_id = %(guild)s AND number = %(number)s FOR UPDATE
-            ), kept AS (
-                INSERT INTO moderation.case_notes (guild_id, number, editor_id, previous)
-                SELECT %(guild)s, %(number)s, %(by)s, reason FROM old
-            )
-            UPDATE moderation.cases SET reason = %(reason)s
-            WHERE guild_id = %(guild)s AND number = %(number)s
-            RETURNING number""",
-            guild=guild,
-            number=number,
-            reason=reason,
-            by=by,
+    # Two statements: within one, PostgreSQL hides a row that the same statement has changed from FOR UPDATE.
+    kept = await run(
+        conn,
+        """
+        WITH old AS (
+            SELECT reason FROM moderation.cases
+            WHERE guild_id = %(guild)s AND number = %(number)s FOR UPDATE
         )
-        is not None
+        INSERT INTO moderation.case_notes (guild_id, number, editor_id, previous)
+        SELECT %(guild)s, %(number)s, %(by)s, reason FROM old""",
+        guild=guild,
+        number=number,
+        by=by,
     )
+    await run(
+        conn,
+        "UPDATE moderation.cases SET reason = %(reason)s WHERE guild_id = %(guild)s AND number = %(number)s",
+        guild=guild,
+        number=number,
+        reason=reason,
+    )
+    return kept > 0
 
 
 async def lift(conn: Conn, guild: GuildId, number: int, by: UserId | None) -> bool:
@@ -221,6 +222,24 @@ async def unfinished(conn: Conn, guild: GuildId, action_prefix: str) -> list[Cas
         WHERE guild_id = %(guild)s AND starts_with(action_key, %(prefix)s) AND state = 'recorded' ORDER BY number""",
         guild=guild,
         prefix=action_prefix,
+    )
+
+
+async def recorded(conn: Conn, guild: GuildId, *, after: int, limit: int) -> list[Case]:
+    """Return automatic cases with numbers above `after` that have not been carried out, oldest first."""
+    return await many(
+        conn,
+        Case,
+        """
+        SELECT guild_id, number, action_key, sanction, origin, target_id, moderator_id, channel_id, message_id,
+               reason, decision_id, state, problem, notified, opened_at, expires_at, lifted_at, lifted_by,
+               delete_seconds
+        FROM moderation.cases
+        WHERE guild_id = %(guild)s AND number > %(after)s AND state = 'recorded' AND origin = 'automatic'
+        ORDER BY number LIMIT %(limit)s""",
+        guild=guild,
+        after=after,
+        limit=limit,
     )
 
 
