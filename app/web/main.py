@@ -14,8 +14,8 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,7 +32,6 @@ from app.admission.gate import SCRIPT, Gate
 from app.admission.limits import InteractionLimits, Limit
 from app.admission.proxies import ClientAddresses
 from app.admission.store import UsedIds
-from app.errors import ConfigurationError
 from app.feature import Feature
 from app.interactions.discovery import Declarations
 from app.interactions.dispatch import Dispatcher
@@ -50,13 +49,11 @@ from app.web.asgi import ASGIApp, Receive, Scope, Send
 from app.web.health import Draining, checks, details
 from app.web.interactions import InteractionsEndpoint
 from app.web.limited_routes import LimitedRoutes, limited_prefixes
+from app.web.server import CLOSING_SECONDS, Server, listen, server_config
 from app.web.unsigned import Unsigned
 from app.web.webhook_events import WebhookEvents
 
 log = logging.getLogger(__name__)
-
-CLOSING_SECONDS = 2.0
-"""Kept of SHUTDOWN_SECONDS for late answers and for closing connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,35 +183,12 @@ async def _server_error(_request: Request, error: Exception) -> Response:
     return JSONResponse({"message": f"Something went wrong here (incident {incident})."}, 500)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn whose stopping is ours: it would end the process by the signal instead of with status 0."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(settings: Settings, *, features: tuple[Feature, ...] = catalog.FEATURES) -> None:
     """Serve until SIGTERM or SIGINT. Raises what `open_parts` raises, and ConfigurationError for a taken PORT."""
     metrics.watch_gc()
     app = create_app(settings, features=features)
-    with _listen(settings.host, settings.port) as listener:
-        config = uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            access_log=False,  # 47 µs a request; the metrics count instead
-            log_config=None,
-            proxy_headers=False,  # TRUSTED_PROXIES decides, in app.admission.proxies
-            server_header=False,
-            date_header=False,  # the proxy in front adds it, and uvicorn checks each header anew
-            backlog=2048,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds - CLOSING_SECONDS)),
-        )
-        server = _Server(config)
+    with listen(settings.host, settings.port) as listener:
+        server = Server(server_config(app, settings))
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
@@ -250,20 +224,6 @@ async def _announce(server: uvicorn.Server, listener: socket.socket) -> None:
     log.info(
         "web started", extra={"host": host, "port": port, "seconds": round(time.monotonic() - started, 2)}
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything is opened: a taken port is told at once."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError("PORT", f"cannot listen on {host} port {port}: {error.strerror}") from None
-    listener.setblocking(False)
-    return listener
 
 
 def run(settings: Settings) -> None:

@@ -122,10 +122,12 @@ async def test_five_hundred_replays_of_one_press_on_two_replicas_have_one_effect
 
 
 async def test_the_effect_happens_once_even_when_redis_forgets(
-    web: Web, open_web: OpenWeb, redis: Any, effects_of: Any
+    web: Web, open_web: OpenWeb, redis: Any, effects_of: Any, wait_until: Any
 ) -> None:
-    body = orjson.dumps(web.caller.command("count"))
+    payload = web.caller.command("count")
+    body = orjson.dumps(payload)
     await web.caller.post(body)
+    await wait_until(lambda: redis.strlen(f"claim:{payload['id']}"))
     await redis.flushdb()
     async with open_web() as other:
         answer = await other.caller.post(body)
