@@ -112,6 +112,7 @@ async def read_view(ctx: Ctx, who: Annotated[UserRef, Query(alias="as")]) -> Jso
         "bot_id": str(world.bot_id),
         "application_id": str(world.application.id),
         "endpoint": world.application.interactions_endpoint_url,
+        "notice": ctx.interactions.endpoint.notices[-1].text if ctx.interactions.endpoint.notices else None,
         "user_installed": user.id in ctx.interactions.user_installs,
         "users": [shown_user(other) for other in world.users.values()],
         "guilds": [_guild_view(ctx, guild, user.id) for guild in mine],

@@ -19,6 +19,7 @@ from sandbox.interactions.outcome import Outcome, outcome_of
 from sandbox.interactions.replies import Replies
 from sandbox.interactions.rules.callback import InteractionType, ResponseType, check_callback
 from sandbox.interactions.rules.form import InvalidForm
+from sandbox.interactions.selects import BUTTON, find_component
 from sandbox.interactions.signing import RequestSigner
 from sandbox.interactions.trouble import InteractionTrouble
 from sandbox.interactions.webhook_events import WebhookEvents
@@ -238,7 +239,7 @@ class Interactions:
         return self.exchanges.add(
             Exchange(
                 kind,
-                summary_of(invocation.payload),
+                summary_of(invocation),
                 self.world.clock(),
                 interaction_id=str(invocation.id),
                 user_id=str(invocation.user_id),
@@ -257,10 +258,11 @@ class Interactions:
         return task
 
 
-def summary_of(payload: dict[str, Any]) -> str:
-    """One line that says what the person did."""
-    data = payload.get("data") or {}
-    match InteractionType(payload["type"]):
+def summary_of(invocation: Invocation) -> str:
+    """One line that says what the person did, in the words that the person saw."""
+    payload = invocation.payload
+    data = payload["data"]
+    match invocation.type:
         case InteractionType.COMMAND | InteractionType.AUTOCOMPLETE:
             names = [str(data["name"])]
             options = data.get("options") or []
@@ -268,11 +270,15 @@ def summary_of(payload: dict[str, Any]) -> str:
                 names.append(str(options[0]["name"]))
                 options = options[0].get("options") or []
             sign = "/" if data.get("type", 1) == 1 else ""
-            tail = " (autocomplete)" if payload["type"] == InteractionType.AUTOCOMPLETE else ""
+            tail = " (autocomplete)" if invocation.type is InteractionType.AUTOCOMPLETE else ""
             return f"{sign}{' '.join(names)}{tail}"
         case InteractionType.COMPONENT:
-            return f"component {data['component_type']} {data['custom_id'][:32]}"
+            component = find_component(payload["message"]["components"], data["custom_id"])
+            emoji = (component.get("emoji") or {}).get("name")
+            shown = component.get("label") or component.get("placeholder") or emoji or data["custom_id"]
+            return f"{'button' if data['component_type'] == BUTTON else 'menu'} “{shown}”"
         case InteractionType.MODAL_SUBMIT:
-            return f"modal {data['custom_id'][:32]}"
+            opened = invocation.parent.callback if invocation.parent is not None else None
+            return f"form “{opened.data['title'] if opened is not None else data['custom_id']}”"
         case _:
             return "PING"

@@ -123,10 +123,41 @@ FORM: Json = {
 }
 
 
+CHOOSER: Json = {
+    "type": 9,
+    "data": {
+        "custom_id": "chooser",
+        "title": "Every other field",
+        "components": [
+            {"type": 10, "content": "Just **choose**."},
+            {
+                "type": 18,
+                "label": "Colour",
+                "component": {
+                    "type": 3,
+                    "custom_id": "colour",
+                    "options": [
+                        {"label": "Green", "value": "green"},
+                        {"label": "Amber", "value": "amber", "default": True},
+                    ],
+                },
+            },
+            {"type": 18, "label": "Whom", "component": {"type": 7, "custom_id": "whom", "max_values": 2}},
+            {
+                "type": 18,
+                "label": "Where",
+                "component": {"type": 8, "custom_id": "where", "channel_types": [0]},
+            },
+            {"type": 18, "label": "I am sure", "component": {"type": 23, "custom_id": "sure"}},
+        ],
+    },
+}
+
+
 def text_of(payload: Json, custom_id: str) -> Any:
     """What was filled in for one field of a modal."""
     for label in payload["data"]["components"]:
-        leaf = label["component"]
+        leaf = label.get("component", {"custom_id": None})
         if leaf["custom_id"] == custom_id:
             return leaf.get("value", leaf.get("values"))
     raise KeyError(custom_id)
@@ -175,7 +206,11 @@ def install(app: ScriptedApp, api_base: str) -> None:
         },
         "whisper": lambda p: say("Only for whoever pressed", flags=64),
         "ring": lambda p: say("Ding", flags=64),
-        "ask": lambda p: FORM,
+        "ask": lambda p: CHOOSER,
+        "modal:chooser": lambda p: say(
+            f"{text_of(p, 'colour')} {len(text_of(p, 'whom'))} {len(text_of(p, 'where'))} {text_of(p, 'sure')}",
+            flags=64,
+        ),
         "fail": lambda p: Response(status_code=503),
         "panel menus": lambda p: say("Choose from the menus", components=MENUS),
         "colour": lambda p: say("Colours: " + ", ".join(p["data"]["values"]), flags=64),

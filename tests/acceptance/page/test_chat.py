@@ -146,3 +146,16 @@ async def test_a_profile_card_moderates(page: Page, site: Site) -> None:
     await card.get_by_text("Kick").click()
     await expect(page.locator("[data-testid=member][data-username=lena]")).to_have_count(0)
     assert (await site.get("/guilds/The Reading Room/audit-log"))[0]["action_type"] == 20
+
+
+async def test_somebody_without_a_server_joins_one(page: Page, site: Site) -> None:
+    await _act_as(page, "Robin")
+    await expect(page.get_by_test_id("rail-guild")).to_have_count(0)
+    await expect(page.get_by_test_id("composer")).to_be_disabled()
+    await site.post("/guilds/Kitchen Table/members", user="robin")
+    await page.get_by_test_id("rail-guild").click()
+    await expect(page.get_by_test_id("channel-name")).to_have_text("general")
+    await page.locator("[data-testid=channel][data-name=arrivals]").click()
+    await expect(page.get_by_test_id("message").last).to_contain_text("Robin")
+    await site.admin.delete("/guilds/Kitchen Table/members/robin")
+    await expect(page.get_by_test_id("rail-guild")).to_have_count(0)

@@ -35,7 +35,9 @@ async def test_a_command_is_picked_and_answered(page: Page, site: Site) -> None:
     await expect(items).to_have_count(9)
     await page.keyboard.press("Escape")
     await expect(page.get_by_test_id("picker")).to_have_count(0)
-    await page.get_by_test_id("composer").fill("")
+    await page.keyboard.type("shrug")
+    await page.keyboard.press("Enter")
+    await expect(last(page)).to_contain_text("/shrug")  # no command: it is just text
     await run(page, "ping")
     await expect(last(page)).to_contain_text("Maya used /ping")
     await expect(last(page)).to_contain_text("Pong! The gate is open.")
@@ -179,6 +181,29 @@ async def test_a_modal_keeps_what_was_typed_until_it_is_right(page: Page, site: 
     attachment = data["resolved"]["attachments"][leaves["proof"]["values"][0]]
     assert (attachment["filename"], attachment["size"]) == ("proof.txt", 10)
     assert data["resolved"]["users"][leaves["who"]["values"][0]]["username"] == "diego"
+
+
+async def test_a_modal_of_a_button_offers_every_kind_of_choice(page: Page, site: Site) -> None:
+    await run(page, "panel buttons")
+    await last(page).get_by_role("button", name="Ask").click()
+    modal = page.get_by_test_id("modal")
+    selects = modal.get_by_test_id("modal-select")
+    await expect(selects.nth(0)).to_have_text("Amber")
+    await selects.nth(1).click()
+    await page.get_by_test_id("choice-filter").fill("priya")
+    await page.keyboard.press("Enter")
+    await page.get_by_test_id("choice-filter").fill("bookworm")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Control+Enter")
+    await selects.nth(2).click()
+    await page.get_by_test_id("choice-filter").fill("general")
+    await page.keyboard.press("Enter")
+    await expect(selects.nth(2)).to_have_text("general")
+    await modal.get_by_test_id("modal-checkbox").check()
+    await modal.get_by_test_id("modal-submit").click()
+    await expect(last(page)).to_contain_text("['amber'] 2 1 True")
+    assert set(site.app.received[-1]["data"]["resolved"]) == {"users", "members", "roles", "channels"}
+    assert site.app.received[-1]["message"]["content"] == "Choose your button"
 
 
 async def test_a_layout_of_components_is_drawn(page: Page, site: Site) -> None:

@@ -34,8 +34,9 @@ export function commandItems(text, pick) {
   const ranked = invocable().map((one) => ({ one, rank: rank(one, wanted) })).filter(({ rank: r }) => r < 9)
     .sort((a, b) => a.rank - b.rank || a.one.shown.localeCompare(b.one.shown));
   const bot = user(state.view.bot_id);
-  return ranked.map(({ one }) => ({
+  return ranked.map(({ one, rank: r }) => ({
     name: one.name,
+    matches: r <= 1,
     heading: bot?.display_name ?? "Commands",
     act: () => pick(one),
     parts: [avatar(bot ?? { id: state.view.bot_id, bot: true }, "small"),

@@ -15,6 +15,7 @@ let replying = null;
 let editing = null;
 let files = [];
 let blockedUntil = 0;
+let meantAsText = null; // what stood here when the list was closed with Escape
 
 const text = h("textarea", {
   id: "composer", rows: 1, "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-label": "Message", maxlength: 2000,
@@ -46,6 +47,7 @@ text.addEventListener("paste", (event) => {
 text.addEventListener("input", typed);
 text.addEventListener("blur", () => setTimeout(() => { if (document.activeElement !== text) suggestions.hide(); }, 120));
 text.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && suggestions.isOpen) meantAsText = text.value;
   if (suggestions.key(event)) return;
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
@@ -118,7 +120,19 @@ const decode = (value) => value.replace(/<@!?(\d+)>/g, (raw, id) => {
   return who ? `@${who.username}` : raw;
 });
 
+/** Somebody who types faster than the list of commands opens still means the command. */
+async function commandMeant() {
+  const typedText = text.value;
+  if (!typedText.startsWith("/") || editing || meantAsText === typedText) return false;
+  await loadCommands();
+  const [best] = commandItems(typedText.slice(1), openCommand);
+  if (text.value !== typedText || !best?.matches) return false;
+  best.act();
+  return true;
+}
+
 async function submit() {
+  if (await commandMeant()) return;
   const content = encode(text.value.trim());
   if ((!content && !files.length) || Date.now() < blockedUntil) return;
   if (editing) {

@@ -109,7 +109,7 @@ export function drawRequests(body) {
   const words = filters.requests.toLowerCase();
   const found = [...exchanges.values()].reverse().filter((one) => !words || `${one.summary} ${one.kind} ${one.verdict} ${one.status} ${user(one.user_id)?.username ?? ""}`.toLowerCase().includes(words));
   keepPlace(body, () => fill(body,
-    !state.view.endpoint && h("div", { class: "notice" }, "No interactions endpoint URL is saved: interactions go to the gateway."),
+    !state.view.endpoint && h("div", { class: "notice" }, state.view.notice ?? "No interactions endpoint URL is saved: interactions go to the gateway."),
     filterBox("requests", body, drawRequests, "Filter requests…"),
     found.length ? found.map(requestEntry) : h("p", { class: "empty-state" }, "Run a command, press a button: every signed request and its answer shows here.")));
 }
@@ -149,7 +149,7 @@ function callEntry(one) {
   const left = bucket["X-RateLimit-Remaining"];
   return entry(`r${one.id}`, [
     status(one.status),
-    h("span", { class: "what", title: one.path }, h("code", {}, `${one.method} ${one.route}`)),
+    h("span", { class: "what", title: one.path }, h("code", {}, `${one.method} ${one.route.replaceAll("_id}", "}")}`)),
     h("span", { class: "ms" }, `${(one.seconds * 1000).toFixed(1)} ms`),
     h("span", { class: "when" }, h("span", { class: "grow" }, one.reason ? `“${one.reason}”` : one.trouble.length ? `trouble: ${one.trouble.join(", ")}` : one.identity),
       left !== undefined && h("span", { title: `Bucket ${bucket["X-RateLimit-Bucket"]}` }, `${left}/${bucket["X-RateLimit-Limit"]} left`), h("time", {}, clockTime(one.at_ms))),

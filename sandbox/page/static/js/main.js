@@ -28,12 +28,12 @@ async function start() {
     const people = world.users.filter((one) => !one.bot);
     if (!people.some((one) => one.id === state.me)) setMe(people[0].id);
     await loadView();
+    if (localStorage.getItem("gatehouse.panel") !== "closed" && !matchMedia("(max-width: 1180px)").matches) openPanel();
     await enter(last[state.me]?.at);
     await loadInspector();
   } catch (problem) {
     document.getElementById("messages").replaceChildren(h("li", { class: "welcome" }, h("h3", {}, "The sandbox does not answer"), h("p", {}, problem.message)));
   }
-  if (localStorage.getItem("gatehouse.panel") !== "closed" && !matchMedia("(max-width: 1180px)").matches) openPanel();
 }
 
 /** Go to a guild (null: direct messages), to where one was there last. */
@@ -47,14 +47,15 @@ async function enter(guildId) {
   await show(target?.id ?? null);
 }
 
-async function show(channelId) {
+async function show(channelId, { focus = false } = {}) {
   remember(channelId);
   toggleSidebar(false);
   state.channelId = channelId;
   drawAll({ channelChanged: true });
+  if (focus) document.getElementById("composer")?.focus();
   if (channelId) {
     await openChannel(channelId);
-    loadCommands().catch(() => {});
+    loadCommands();
   } else {
     document.getElementById("messages").replaceChildren();
   }
@@ -91,8 +92,7 @@ on("go", async ({ guildId, channelId }) => {
     if (channelId) {
       state.guildId = guildOf(channelId)?.id ?? null;
       emit("guild");
-      await show(channelId);
-      document.getElementById("composer")?.focus();
+      await show(channelId, { focus: true });
     } else {
       await enter(guildId);
     }
@@ -128,8 +128,7 @@ on("open-dm", async () => {
 });
 
 on("view", () => {
-  if (!state.channelId) return;
-  if (!channel()) {
+  if (state.channelId && !channel()) {
     enter(state.guildId).catch((problem) => toast(problem.message));
     return;
   }

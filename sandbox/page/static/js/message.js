@@ -70,13 +70,13 @@ function content(message, actions) {
   const attachments = message.flags & 32768 ? [] : message.attachments ?? [];
   return [
     message.content && markdown(message.content),
-    message.edited_timestamp && h("span", { class: "note", title: dateTime(Date.parse(message.edited_timestamp), "F") }, "(edited)"),
     message.message_snapshots?.map(forward),
     message.sticker_items?.map((sticker) => h("div", { class: "file" }, icon("smile"), sticker.name)),
     message.embeds?.length > 0 && !(message.flags & 4) && h("div", { class: "embeds" }, message.embeds.map(embed)),
     attachments.length > 0 && h("div", { class: "attachments" }, attachments.map(attachment)),
     message.poll && poll(message.poll),
     message.components?.length > 0 && components(message, (customId, values) => actions.use(message, customId, values)),
+    message.edited_timestamp && h("span", { class: "note", title: dateTime(Date.parse(message.edited_timestamp), "F") }, "(edited)"),
     reactions(message, actions),
   ];
 }

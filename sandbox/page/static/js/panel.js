@@ -67,7 +67,12 @@ scrim.addEventListener("click", () => {
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !scrim.hidden) scrim.click();
 });
-narrow.addEventListener("change", shade);
+narrow.addEventListener("change", () => {
+  if (narrow.matches) app.dataset.panel = "closed"; // it would cover the chat
+  shade();
+  if (panelIsOpen()) drawTabs();
+  emit("panel");
+});
 phone.addEventListener("change", shade);
 
 function drawTabs() {

@@ -115,8 +115,13 @@ export async function loadCommands(force = false) {
   const key = `${state.me}/${state.channelId}`;
   if (!force && key === commandsFor) return;
   commandsFor = key;
-  const found = await get(`/commands?as=${state.me}&channel=${state.channelId}`);
-  if (key === commandsFor) {
+  let found = [];
+  try {
+    found = await get(`/commands?as=${state.me}&channel=${state.channelId}`);
+  } catch {
+    commandsFor = ""; // asked again next time; meanwhile there are none to offer
+  }
+  if (key === commandsFor || !commandsFor) {
     state.commands = found;
     emit("commands");
   }
