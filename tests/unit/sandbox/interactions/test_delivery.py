@@ -11,10 +11,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from sandbox.interactions.options import InvalidInput
 from sandbox.interactions.people import People
-from sandbox.interactions.rules.form import InvalidForm
 from sandbox.interactions.service import AlreadyAcknowledged, Interactions, TooLate
 from sandbox.world import Channel, Guild, World
-from tests.fixtures.scripted_app import ScriptedApp, scripted_app
+from tests.fixtures.scripted_app import ScriptedApp
 
 Act = Callable[..., Any]
 
@@ -375,48 +374,6 @@ async def test_a_lost_answer_fails_for_the_person(
     app.scripts["ping"] = lambda _: SAY
     interactions.trouble.lost_answer_percent = 100
     assert "lost" in (await act("ping")).error.reason
-
-
-async def test_an_endpoint_that_accepts_bad_signatures_is_refused(interactions: Interactions) -> None:
-    async with scripted_app(interactions.signer.public_key) as careless:
-        careless.check_signatures = False
-        with pytest.raises(InvalidForm) as refusal:
-            await interactions.endpoint.save_interactions_url(careless.url)
-        assert "interactions_endpoint_url" in refusal.value.errors
-        assert interactions.world.application.interactions_endpoint_url is None
-
-
-async def test_a_failed_probe_removes_the_url(
-    app: ScriptedApp, interactions: Interactions, world: World
-) -> None:
-    assert await interactions.endpoint.probe()
-    assert world.application.interactions_endpoint_url == app.url
-    app.check_signatures = False
-    assert not await interactions.endpoint.probe()
-    assert world.application.interactions_endpoint_url is None
-    assert interactions.endpoint.notices
-
-
-@pytest.mark.parametrize("url", ["nonsense", "ftp://x", "http://127.0.0.1:9/none"])
-async def test_unreachable_endpoints_are_refused(interactions: Interactions, url: str) -> None:
-    with pytest.raises(InvalidForm):
-        await interactions.endpoint.save_interactions_url(url)
-
-
-async def test_webhook_events_are_signed_and_repeated_until_taken(
-    app: ScriptedApp, interactions: Interactions, world: World, ordinary: int, guild: Guild, wait_until: Any
-) -> None:
-    await interactions.endpoint.save_webhooks_url(app.url.replace("interactions", "webhook-events"))
-    assert not interactions.webhook_events.authorized(ordinary, guild_id=guild.id, scopes=["bot"])
-    world.application.event_webhooks_status = 2
-    world.application.event_webhooks_types = ["APPLICATION_AUTHORIZED"]
-    assert interactions.webhook_events.authorized(ordinary, guild_id=guild.id, scopes=["bot"])
-    await wait_until(lambda: app.events)
-    assert app.events[0]["data"]["guild"]["id"] == str(guild.id)
-    interactions.webhook_events.first_pause_seconds = 0.01
-    world.application.event_webhooks_url = app.url
-    interactions.webhook_events.authorized(ordinary, guild_id=None, scopes=[])
-    await wait_until(lambda: any("attempt 3" in e.summary for e in interactions.exchanges))
 
 
 async def test_records_hide_the_token(act: Act, app: ScriptedApp, interactions: Interactions) -> None:
