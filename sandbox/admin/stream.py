@@ -88,7 +88,7 @@ class Stream:
             while True:
                 await socket.receive_text()
         except WebSocketDisconnect:
-            pass
+            pass  # the page was closed
         finally:
             self._listeners.discard(listener)
             sending.cancel()
