@@ -204,6 +204,9 @@ async def serve(settings: Settings, *, features: tuple[Feature, ...] = catalog.F
         announcing = asyncio.create_task(_announce(server, listener))
         try:
             await server.serve(sockets=[listener])
+        except SystemExit:  # uvicorn's way to say that the lifespan did not start
+            if app.failure is None:
+                raise
         finally:
             announcing.cancel()
             for number in (signal.SIGTERM, signal.SIGINT):
