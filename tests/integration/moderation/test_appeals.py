@@ -88,6 +88,9 @@ async def test_overturning_lifts_the_action_and_writes_a_case(house: House, path
     expected = {"timeout": "untimeout", "ban": "unban", "warn": "undo", "kick": "undo"}[path]
     assert (lifted.sanction, lifted.origin, lifted.moderator_id) == (expected, "appeal", ADMIN)
     assert (await house.case(1)).state == "lifted"
+    await house.work(appeals.ANSWER_KIND)
+    assert [("taken back" in dm.content, labels(dm)) for dm in house.dms(MEMBER)] == [(True, [])] * 2
+    assert lifted.notified is True
     async with transaction(house.pool) as conn:
         assert await AuditLog().verify(conn, house.guild) == []
 
@@ -153,3 +156,11 @@ async def test_a_short_text_is_refused_and_nothing_is_opened(house: House) -> No
     assert "10" in answer["data"]["content"]
     async with transaction(house.pool) as conn:
         assert await appeals.latest(conn, house.guild, 1) is None
+
+
+async def test_a_member_who_cannot_be_told_is_noted(house: House) -> None:
+    await appealed(house, duration="1h")
+    await house.press(button(await review_message(house), "Overturn"), by=ADMIN)
+    house.world.user(MEMBER).accepts_dms = False
+    await house.work(appeals.ANSWER_KIND)
+    assert (await house.case(2)).notified is False

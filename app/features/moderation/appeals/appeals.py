@@ -139,6 +139,10 @@ class Appeals:
             )
         except CannotMessageUser:
             log.info("member not told of an appeal", extra={"guild_id": guild, "appeal": appeal_id})
+            async with transaction(self._pool) as conn:
+                reversal = await cases.case_of_action(conn, guild, f"lift:{case.number}")
+                if reversal is not None:
+                    await cases.set_notified(conn, guild, reversal.number, notified=False)
 
     async def _edit(self, appeal: Appeal, body: dict[str, object]) -> None:
         if appeal.dm_channel is None or appeal.dm_message is None:

@@ -21,7 +21,7 @@ from app.features.moderation.cases.store import Case, NewCase
 from app.features.moderation.models import Sanction
 from app.features.moderation.notices import Notices
 from app.features.moderation.settings import FEATURE, ModerationSettings
-from app.locale.text import Text, t
+from app.locale.text import Text, t, tn
 from app.snowflake import GuildId, UserId
 from app.tenancy.guild_settings import GuildSettings
 
@@ -90,7 +90,7 @@ class BulkBans:
         )
         waiting = [case for case in opened if case.state == "recorded"]
         if waiting:
-            await progress(t("Banning {count} people …", count=len(waiting)))
+            await progress(tn("Banning {count} account …", "Banning {count} accounts …", count=len(waiting)))
             await self._carry_out(guild, waiting, reason, delete_seconds)
         async with transaction(self._pool) as conn:
             current = [await store.find_case(conn, guild, case.number) for case in opened]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from app.adapters.postgres.pool import Conn, Pool, transaction
@@ -102,6 +103,10 @@ class Lifting:
             ),
         )
         assert opened is not None  # a case is lifted once
+        if origin == "appeal":
+            # The answer to the appeal tells the member; one message about one thing.
+            await store.set_notified(conn, guild, opened.number, notified=True)
+            opened = replace(opened, notified=True)
         await carry_out.expect(conn, opened, now)
         detail = {"case": opened.number, "lifts": case.number, "strike_revoked": revoked}
         await self._audit.append(
