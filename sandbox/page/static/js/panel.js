@@ -100,6 +100,7 @@ export function redraw(...tabs) {
 }
 
 on("view", () => redraw("members", "audit"));
+on("guild", () => redraw("members", "audit"));
 on("exchanges", () => redraw("requests"));
 on("rest", () => redraw("rest"));
 on("gateway", () => redraw("gateway"));
