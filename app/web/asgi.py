@@ -75,7 +75,7 @@ async def signed_body(scope: Scope, receive: Receive, send: Send) -> bytes | Non
     except BodyTooLarge:
         await refuse(send, 413, "The body is too large.", [(b"connection", b"close")])
     except Disconnected:
-        pass
+        return None  # nobody is there to be told
     return None
 
 

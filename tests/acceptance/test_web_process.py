@@ -76,7 +76,6 @@ async def test_sigterm_lets_the_running_request_end_and_the_status_is_0(
     web_environment: dict[str, str],
     signing_key: SigningKey,
     tmp_path: Path,
-    number: signal.Signals,
     wait_until: Any,
 ) -> None:
     replica = Replica(web_environment, tmp_path)

@@ -160,6 +160,7 @@ async def test_a_refusal_speaks_the_users_language_and_is_repeated(open_web: Ope
         first, again = await web.caller.send(refused), await web.caller.send(refused)
         assert first == again
         assert first["data"]["flags"] == 64
+        assert first["data"]["content"].startswith("Das geht mir zu schnell")
 
 
 async def test_commands_have_their_own_window_and_a_declared_cooldown_wins(open_web: OpenWeb) -> None:
