@@ -1,5 +1,6 @@
 """What is kept for a while only: texts of decisions, evidence of reviews, texts of appeals,
-messages that a guild keeps. Forgotten daily."""
+messages that a guild keeps. Forgotten daily.
+"""
 
 from __future__ import annotations
 
