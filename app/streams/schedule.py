@@ -179,12 +179,14 @@ class Schedule:
                 return "unavailable"
             age = (datetime.now(UTC) - job.due_at).total_seconds()
             verdict = judge(error, declared.retry, failures=job.failures, age=age)
-            log.warning(
-                "scheduled work failed",
+            put_off = isinstance(verdict, Again) and verdict.failures == job.failures
+            log.log(
+                logging.DEBUG if put_off else logging.WARNING,
+                "scheduled work put off" if put_off else "scheduled work failed",
                 extra={
                     "kind": job.kind,
                     "key": job.key,
-                    "failures": job.failures + 1,
+                    "failures": job.failures if put_off else job.failures + 1,
                     "follows": type(verdict).__name__.lower(),
                     "error": describe(error),
                 },

@@ -168,6 +168,42 @@ async def schedule(conn: Conn, kind: str, key: str, due_at: datetime, payload: A
     )
 
 
+async def ensure(conn: Conn, kind: str, key: str, due_at: datetime, payload: Any) -> None:
+    """Have the work done at `due_at` unless it is scheduled already, be it that it runs at this moment.
+
+    The row is locked until the caller's transaction ends. So a handler that removes it with `finish` and then looks
+    for what else there is to do, in one transaction, sees what was left for it.
+    """
+    await run(
+        conn,
+        """
+        INSERT INTO streams.schedule AS known (kind, key, due_at, next_at, payload)
+        VALUES (%(kind)s, %(key)s, %(due_at)s, %(due_at)s, %(payload)s::jsonb)
+        ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload""",
+        kind=kind,
+        key=key,
+        due_at=due_at,
+        payload=orjson.dumps(payload).decode(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    key: str
+
+
+async def scheduled_keys(conn: Conn, kind: str, keys: Sequence[str]) -> set[str]:
+    """Return those of `keys` under which work of `kind` is scheduled."""
+    rows = await many(
+        conn,
+        _Key,
+        "SELECT key FROM streams.schedule WHERE kind = %(kind)s AND key = ANY(%(keys)s)",
+        kind=kind,
+        keys=list(keys),
+    )
+    return {row.key for row in rows}
+
+
 async def cancel(conn: Conn, kind: str, key: str) -> bool:
     """Take the work off the schedule; False: there was none. A handler that runs already is not stopped."""
     removed = await run(

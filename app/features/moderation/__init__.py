@@ -7,6 +7,7 @@ from app.features.moderation.appeals.button import target_of
 from app.features.moderation.audit import AuditLog
 from app.features.moderation.authority import Authority
 from app.features.moderation.automod import Automod
+from app.features.moderation.backlog import Backlog
 from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
@@ -52,6 +53,7 @@ def _services(floor: Floor) -> Services:
         AuditLog: audit,
         Authority: authority,
         Automod: automod,
+        Backlog: Backlog(floor.postgres, carry_out, notices, floor.guild_settings, floor.clock),
         CarryOut: carry_out,
         Directory: directory,
         DomainLists: domains,

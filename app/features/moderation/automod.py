@@ -23,6 +23,9 @@ from app.streams.retry import Retry
 from app.streams.store import Scheduled
 from app.tenancy.guild_settings import GuildSettings
 
+PATIENCE_SECONDS = 1.0
+"""Other messages of the guild wait meanwhile: what Discord's limits hold up longer goes into the backlog."""
+
 
 class Automod:
     """Judges messages and has what was decided carried out."""
@@ -91,21 +94,23 @@ class Automod:
         if verdict.refusal is not None:
             metrics.MODERATION_REFUSALS.labels(verdict.refusal).inc()
         if verdict.case is not None:
-            await self._carry_out.case(verdict.case, allowed=verdict.refusal is None)
+            await self._carry_out.case(
+                verdict.case, allowed=verdict.refusal is None, patience=PATIENCE_SECONDS
+            )
         return verdict
 
     async def _resume(self, subject: Subject) -> None:
         async with transaction(self._pool) as conn:
             case = await cases.case_of_action(conn, subject.guild_id, subject.key)
         if case is not None and case.state == "recorded":
-            await self._carry_out.case(case, again=True)
+            await self._carry_out.case(case, again=True, patience=PATIENCE_SECONDS)
 
     async def carry_out_case(self, guild: GuildId, number: int) -> None:
         """Do what a case says if nobody has: the safety net of scheduled work."""
         async with transaction(self._pool) as conn:
             case = await cases.find_case(conn, guild, number)
         if case is not None and case.state == "recorded" and case.sanction != Sanction.NONE:
-            await self._carry_out.case(case, again=True)
+            await self._carry_out.case(case, again=True, patience=PATIENCE_SECONDS)
 
 
 def judgeable(message: Message) -> bool:

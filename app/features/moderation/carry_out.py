@@ -9,29 +9,41 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from app.adapters.discord.errors import CannotMessageUser, ContentBlocked, DiscordRefused, Forbidden, NotFound
+from app.adapters.discord.caller import Audited
+from app.adapters.discord.errors import (
+    CannotMessageUser,
+    ContentBlocked,
+    DiscordRefused,
+    Forbidden,
+    NotFound,
+    RateLimited,
+)
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.postgres.pool import Conn, Pool, transaction
-from app.errors import DiscordUnreachable, RateLimited
+from app.errors import DiscordUnreachable
 from app.features.moderation.authority import Authority, Refusal, protection_of
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.store import Case
 from app.features.moderation.models import Sanction
-from app.features.moderation.notices import TOLD, Notices
+from app.features.moderation.notices import TELL_SECONDS, TOLD, Notices
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.observability import metrics
 from app.snowflake import GuildId, UserId
 from app.streams.retry import TryLater
-from app.streams.store import cancel, schedule
+from app.streams.store import cancel, ensure, schedule
 from app.tenancy.guild_settings import GuildSettings
 
 log = logging.getLogger(__name__)
 
 KIND = "moderation.carry_out"
 END_KIND = "moderation.end"
+BACKLOG_KIND = "moderation.backlog"
+LOG_KIND = "moderation.log"
 SAFETY_SECONDS = 30.0
 """When a case has not been carried out by the worker that opened it, another one does it after this time."""
 
@@ -47,8 +59,7 @@ async def expect(conn: Conn, case: Case, now: datetime, *, safety_seconds: float
 
     Where something else sees to it first (an event that is delivered again), `safety_seconds` may be long.
     """
-    payload = {"guild": str(case.guild_id), "number": case.number}
-    key = f"{case.guild_id}:{case.number}"
+    payload, key = payload_of(case), key_of(case)
     await schedule(conn, KIND, key, now + timedelta(seconds=safety_seconds), payload)
     if case.sanction == Sanction.BAN and case.expires_at is not None:
         await schedule(conn, END_KIND, key, case.expires_at, payload)
@@ -56,7 +67,17 @@ async def expect(conn: Conn, case: Case, now: datetime, *, safety_seconds: float
 
 async def done(conn: Conn, case: Case) -> None:
     """Take the safety net away: the case was carried out."""
-    await cancel(conn, KIND, f"{case.guild_id}:{case.number}")
+    await cancel(conn, KIND, key_of(case))
+
+
+def key_of(case: Case) -> str:
+    """Return the key of a case's scheduled work."""
+    return f"{case.guild_id}:{case.number}"
+
+
+def payload_of(case: Case) -> dict[str, Any]:
+    """Return the payload of a case's scheduled work."""
+    return {"guild": str(case.guild_id), "number": case.number}
 
 
 class CarryOut:
@@ -78,10 +99,29 @@ class CarryOut:
         self._notices = notices
         self._clock = clock
 
-    async def case(self, case: Case, *, allowed: bool = False, again: bool = False) -> Case:
+    async def case(
+        self, case: Case, *, allowed: bool = False, again: bool = False, patience: float | None = None
+    ) -> Case:
         """Do what the case says and return it as it is now. `allowed`: authority has just said yes to it.
 
         `again`: somebody may have done part of it before; a sanction that is in force is not put on anew.
+        `patience`: seconds that a call after the deletion may wait for Discord's limits; a case that would wait
+        longer goes into the guild's backlog and comes back as it was, `recorded`.
+        """
+        await self._delete_message(case)
+        try:
+            return await self.rest(case, allowed=allowed, again=again, patience=patience)
+        except RateLimited as limited:
+            if patience is None:
+                raise
+            return await self._wait_in_backlog(case, limited.wait)
+
+    async def rest(
+        self, case: Case, *, allowed: bool = False, again: bool = False, patience: float | None = None
+    ) -> Case:
+        """Do what is left when the message is gone: notify, punish, log.
+
+        Raises RateLimited when that takes longer than `patience`; then the member has not been punished.
         """
         guild = GuildId(case.guild_id)
         settings = await self._settings.get(guild, FEATURE, ModerationSettings)
@@ -90,21 +130,14 @@ class CarryOut:
         punishing = sanction in PUNISHING | LIFTING and not over
         refusal = await self._refusal(case, sanction, settings) if punishing and not allowed else None
         problem = refusal.value if refusal else None
-        await self._delete_message(case)
         if refusal is Refusal.UNKNOWN:
-            raise TryLater(
-                after=10
-            )  # the message is gone; whether the member may be punished is not known yet
-        told = case.notified
+            raise TryLater(after=10)  # whether the member may be punished is not known yet
         # A member who is banned or kicked can no longer be reached: tell first.
-        tells = settings.notify_members and sanction.value in TOLD and case.target_id is not None
-        if refusal is None and tells and told is None:
-            told = await self._tell(case, settings)
+        if refusal is None:
+            case = await self._tell(case, settings, patience)
         if punishing and refusal is None and not (again and await self._in_force(case, sanction)):
-            problem = await self._punish(case, sanction)
+            problem = await self._punish(case, sanction, patience)
         async with transaction(self._pool) as conn:
-            if told is not None and told != case.notified:
-                await cases.set_notified(conn, guild, case.number, notified=told)
             await cases.settle(
                 conn, guild, case.number, state="failed" if problem else "done", problem=problem
             )
@@ -112,7 +145,23 @@ class CarryOut:
             current = await cases.find_case(conn, guild, case.number)
         assert current is not None
         metrics.MODERATION_SANCTIONS.labels(sanction, current.origin, "failed" if problem else "done").inc()
-        await self._notices.log(current, settings)
+        try:
+            await self._notices.log(current, settings, patience=patience)
+        except RateLimited as limited:
+            due = self._clock() + timedelta(seconds=limited.wait)
+            async with transaction(self._pool) as conn:
+                await ensure(conn, LOG_KIND, key_of(case), due, payload_of(case))
+        return current
+
+    async def _wait_in_backlog(self, case: Case, seconds: float) -> Case:
+        """Leave the rest of a case to whoever works the guild's backlog off, instead of to the safety net."""
+        guild = GuildId(case.guild_id)
+        due = self._clock() + timedelta(seconds=seconds)
+        async with transaction(self._pool) as conn:
+            await ensure(conn, BACKLOG_KIND, str(guild), due, {"guild": str(guild)})
+            await done(conn, case)
+            current = await cases.find_case(conn, guild, case.number)
+        assert current is not None
         return current
 
     async def _refusal(self, case: Case, sanction: Sanction, settings: ModerationSettings) -> Refusal | None:
@@ -145,14 +194,29 @@ class CarryOut:
                 extra={"guild_id": case.guild_id, "case": case.number, "discord_code": error.discord_code},
             )
 
-    async def _tell(self, case: Case, settings: ModerationSettings) -> bool:
+    async def _tell(self, case: Case, settings: ModerationSettings, patience: float | None) -> Case:
+        """Tell the member and keep whether that worked.
+
+        Raises RateLimited if the member could be told soon, only not within `patience`.
+        """
+        if case.notified is not None or not settings.notify_members:
+            return case
+        if case.sanction not in TOLD or case.target_id is None:
+            return case
         try:
-            return await self._notices.tell_member(case, settings)
-        except (CannotMessageUser, ContentBlocked, NotFound, RateLimited, DiscordUnreachable):
-            return False  # telling must not hold up what protects the others
+            told = await self._notices.tell_member(case, settings, patience=patience)
+        except RateLimited as limited:
+            if patience is not None and patience < limited.wait <= TELL_SECONDS:
+                raise
+            told = False  # telling must not hold up what protects the others
+        except (CannotMessageUser, ContentBlocked, NotFound, DiscordUnreachable):
+            told = False
         except DiscordRefused as error:
             log.info("member not told", extra={"case": case.number, "discord_code": error.discord_code})
-            return False
+            told = False
+        async with transaction(self._pool) as conn:
+            await cases.set_notified(conn, GuildId(case.guild_id), case.number, notified=told)
+        return replace(case, notified=told)
 
     async def _in_force(self, case: Case, sanction: Sanction) -> bool:
         """Return whether Discord has the sanction already: a second one would show in its audit log."""
@@ -173,34 +237,27 @@ class CarryOut:
             )
         return False
 
-    async def _punish(self, case: Case, sanction: Sanction) -> str | None:
+    async def _punish(self, case: Case, sanction: Sanction, patience: float | None) -> str | None:
         """Carry out; return what is wrong when Discord refuses for good."""
         assert case.target_id is not None
-        guild, target, reason = case.guild_id, case.target_id, audit_reason(case)
+        guild, target = case.guild_id, case.target_id
+        options: Audited = {
+            "reason": audit_reason(case),
+            "priority": Priority.MODERATION,
+            "patience": patience,
+        }
         try:
             if sanction is Sanction.TIMEOUT:
-                await self._discord.timeout_guild_member(
-                    guild, target, until=case.expires_at, reason=reason, priority=Priority.MODERATION
-                )
+                await self._discord.timeout_guild_member(guild, target, until=case.expires_at, **options)
             elif sanction is Sanction.UNTIMEOUT:
-                await self._discord.timeout_guild_member(
-                    guild, target, until=None, reason=reason, priority=Priority.MODERATION
-                )
+                await self._discord.timeout_guild_member(guild, target, until=None, **options)
             elif sanction is Sanction.UNBAN:
-                await self._discord.remove_guild_ban(
-                    guild, target, reason=reason, priority=Priority.MODERATION
-                )
+                await self._discord.remove_guild_ban(guild, target, **options)
             elif sanction is Sanction.KICK:
-                await self._discord.remove_guild_member(
-                    guild, target, reason=reason, priority=Priority.MODERATION
-                )
+                await self._discord.remove_guild_member(guild, target, **options)
             else:
                 await self._discord.add_guild_ban(
-                    guild,
-                    target,
-                    delete_message_seconds=case.delete_seconds,
-                    reason=reason,
-                    priority=Priority.MODERATION,
+                    guild, target, delete_message_seconds=case.delete_seconds, **options
                 )
         except NotFound:
             # No such ban is what an unban wants; a kicked member who is gone was kicked by the first try.

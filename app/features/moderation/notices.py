@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.adapters.discord.errors import DiscordRefused
+from app.adapters.discord.errors import DiscordRefused, RateLimited
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.postgres.pool import Pool, transaction
@@ -83,17 +83,19 @@ class Notices:
         self._custom_ids = custom_ids
         self._appeal = appeal
 
-    async def tell_member(self, case: Case, settings: ModerationSettings) -> bool:
+    async def tell_member(
+        self, case: Case, settings: ModerationSettings, *, patience: float | None = None
+    ) -> bool:
         """Send the member a DM with the reason; False: there is nothing to be told.
 
-        Raises CannotMessageUser and the REST client's other errors.
+        Raises CannotMessageUser and the REST client's other errors; RateLimited only before the DM is written.
         """
         if case.sanction not in TOLD or case.target_id is None:
             return False
         offers = settings.appeals and case.sanction in APPEALABLE
         body = await self.dm(case, appeal=offers)
         channel = await self._discord.create_dm(
-            case.target_id, priority=Priority.MODERATION, deadline=TELL_SECONDS
+            case.target_id, priority=Priority.MODERATION, deadline=TELL_SECONDS, patience=patience
         )
         await self._discord.create_message(
             int(channel["id"]),
@@ -139,8 +141,11 @@ class Notices:
             found = await find_guild(conn, guild)
         return self._catalogue.choose(found.locale if found else None)
 
-    async def log(self, case: Case, settings: ModerationSettings) -> None:
-        """Post the case to the log channel; a channel that cannot be written to stops nothing."""
+    async def log(self, case: Case, settings: ModerationSettings, *, patience: float | None = None) -> None:
+        """Post the case to the log channel; a channel that cannot be written to stops nothing.
+
+        Raises RateLimited if that has to wait longer than `patience`.
+        """
         if settings.log_channel is None:
             return
         _, locale = await self._guild(case)
@@ -150,8 +155,11 @@ class Notices:
                 {"embeds": [self._embed(case, locale)]},
                 nonce=nonce(case, "log"),
                 priority=Priority.LOGS,
+                patience=patience,
             )
         except (DiscordRefused, AppError) as error:
+            if patience is not None and isinstance(error, RateLimited):
+                raise
             log.warning(
                 "log channel not written", extra={"guild_id": case.guild_id, "error": type(error).__name__}
             )

@@ -21,9 +21,14 @@ from app.features.moderation.models import Finding, Sanction, Severity, Subject
 from app.features.moderation.policy import Outcome, ends_at, escalate, weigh, window_start
 from app.features.moderation.review import store as reviews
 from app.features.moderation.settings import ModerationSettings
+from app.snowflake import created_at
+from app.streams.retry import TryLater
 
 REDELIVERY_SECONDS = 600.0
 """A worker that dies leaves its event to another one, which carries the case out: this is only the last resort."""
+
+LOOK_UP_SECONDS, LOOK_UP_AGAIN_SECONDS = 60.0, 3.0
+"""How long after a message people are looked up again when that failed; after that it is reviewed by a moderator."""
 
 DELETING = frozenset({Sanction.DELETE, Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
 
@@ -69,7 +74,8 @@ class Verdicts:
     async def decide(self, judged: Judged, settings: ModerationSettings) -> Verdict | None:
         """Decide about a subject; None: nothing was found, or it has been decided already.
 
-        Raises DatabaseUnavailable (E004) and StaleLease; nothing has happened then.
+        Raises DatabaseUnavailable (E004), StaleLease, and TryLater while authority cannot be looked up and the
+        message is fresh; nothing has happened then.
         """
         if not judged.findings:
             return None
@@ -78,6 +84,9 @@ class Verdicts:
         inquiry = None
         if outcome is not None and outcome.sanction not in {Sanction.NONE, Sanction.REVIEW}:
             inquiry = await self._authority.inquire_subject(judged.subject, protection_of(settings))
+            if inquiry.standings is None and _is_fresh(judged.subject, now):
+                # Nothing is decided by a hiccup of Discord: the message would stay where everybody reads it.
+                raise TryLater("who they are could not be looked up", after=LOOK_UP_AGAIN_SECONDS)
         async with transaction(self._pool) as conn:
             return await self._decide(conn, judged, settings, outcome, inquiry, now)
 
@@ -179,6 +188,12 @@ class Verdicts:
             subject.key,
         )
         return (sanction, until) if mine else (Sanction.DELETE, None)
+
+
+def _is_fresh(subject: Subject, now: datetime) -> bool:
+    return subject.message_id is not None and now - created_at(subject.message_id) < timedelta(
+        seconds=LOOK_UP_SECONDS
+    )
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:

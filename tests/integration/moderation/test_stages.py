@@ -72,7 +72,7 @@ class Done:
     def __init__(self) -> None:
         self.cases: list[Any] = []
 
-    async def case(self, case: Any, *, allowed: bool = False) -> Any:
+    async def case(self, case: Any, *, allowed: bool = False, patience: float | None = None) -> Any:
         self.cases.append(case)
         return case
 
