@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from app.adapters.discord.limits import Limits
 from app.adapters.discord.slots import Answer, Outcome, Scope, Ticket, Verdict
 
-PROBE_SECONDS = 10.0
+PROBE_SECONDS = 2.0
 POLL_SECONDS = 0.025
 BAD_WINDOW_SECONDS = 600.0
 STEADY = 0.8

@@ -16,7 +16,7 @@ local bad_limit, process, webhook, token = tonumber(ARGV[11]), ARGV[12], ARGV[13
 
 local SECOND = 1000000
 local LATE = 50000              -- a waiting call that is this late for its turn is passed over
-local PROBE = 10 * SECOND       -- an answer that does not come by then is not waited for any longer
+local PROBE = 2 * SECOND        -- an answer is not waited for any longer: the process that wants it may be dead
 local POLL = 25000              -- how often to ask for something that has no known time
 local SOON = 1000               -- no wait is shorter
 local CATCH_UP = 25             -- slots that waiting calls may make up for when they came late for their turns
@@ -113,7 +113,7 @@ if lane then
     free, ready = 0, shut
   elseif limit then
     -- A window is over when its reset has passed and Discord has confirmed that it had begun.
-    fresh = now >= reset and (settled == 1 or now >= reset - window + PROBE)
+    fresh = now >= reset and (settled == 1 or now >= reset + PROBE)
     free = fresh and limit or remaining
     if free == 0 then
       ready = math.max(reset, now + (now >= reset and POLL or 0))
@@ -156,11 +156,11 @@ if counts_globally then
     -- Nobody waited: what was not used was not wanted, and there is nothing to make up for.
     next_due = math.max(next_due, now)
   end
-  local stretched = SECOND + spread / 4
+  local stretched = SECOND + spread / 2
   local function leaves(count)
     -- When the window will hold fewer than `count` of the calls that it holds now.
-    local at = tonumber(redis.call('LINDEX', grants_key, count - 1) or nil)
-    return at and at + stretched or 0
+    local at = redis.call('ZREVRANGE', grants_key, count - 1, count - 1, 'WITHSCORES')[2]
+    return at and tonumber(at) + stretched or 0
   end
   before = waiting_before('@')
   local turn = math.max(g[2] or 0, leaves(global_limit - before % global_limit) +
@@ -200,8 +200,9 @@ if lane then
   redis.call('EXPIRE', state_key, KEEP)
 end
 if counts_globally then
-  redis.call('LPUSH', grants_key, now)
-  redis.call('LTRIM', grants_key, 0, global_limit - 1)
+  -- When each call of the last second counts for Discord; the settling script corrects this afterwards.
+  redis.call('ZADD', grants_key, now, ticket)
+  redis.call('ZREMRANGEBYSCORE', grants_key, '-inf', now - 1.5 * SECOND)
   redis.call('EXPIRE', grants_key, 5)
   redis.call('HSET', global_key, 'next', next_due + period)
   redis.call('EXPIRE', global_key, KEEP)

@@ -10,7 +10,8 @@ local answered, scope, retry_after, bad = ARGV[11] == '1', ARGV[12], tonumber(AR
 local webhook, webhook_seconds, token = ARGV[15], tonumber(ARGV[16]), ARGV[17]
 
 local SECOND = 1000000
-local SPREAD, SPREAD_STEP, SPREAD_MAX = 20000, 10000, 200000
+local SPREAD, SPREAD_STEP, SPREAD_MAX = 20000, 5000, 200000
+local DELAY_MAX = 100000        -- by how much a call may count later than it went
 local KEEP, KEEP_FAMILY, KEEP_UNLIMITED = 3600, 86400, 600
 local OUT = 600                 -- seconds until a refused token may be tried again
 
@@ -32,6 +33,17 @@ local function move(queue, to)
       redis.call('DEL', from)
     end
   end
+end
+
+-- A call that took longer than its route's quickest may have been held up on its way there, so it may fall into a
+-- later second of Discord's than we thought.
+local went = tonumber(redis.call('ZSCORE', prefix .. 'grants', ticket) or nil)
+if went and answered then
+  local took, quickest = now - went, tonumber(redis.call('HGET', prefix .. 'quickest', family) or nil)
+  quickest = math.min(took, quickest and quickest * 1.01 or took)
+  redis.call('HSET', prefix .. 'quickest', family, quickest)
+  redis.call('EXPIRE', prefix .. 'quickest', KEEP)
+  redis.call('ZADD', prefix .. 'grants', went + math.min(DELAY_MAX, took - quickest), ticket)
 end
 
 if lane ~= '' and redis.call('HGET', prefix .. 'lane:' .. lane, 'prober') == ticket then

@@ -106,7 +106,7 @@ async def test_each_global_429_widens_the_gap_and_time_narrows_it_again(shared: 
         return 60 / (last - began)
 
     calm = await rate()
-    for _ in range(5):
+    for _ in range(10):
         await shared.call(message(1), Outcome(scope=Scope.GLOBAL, retry_after=0.0))
         await shared.at(shared.seconds + 1)
     careful = await rate()
