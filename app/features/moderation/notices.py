@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,6 +60,10 @@ def nonce(case: Case, purpose: str) -> str:
     return hashlib.sha256(f"{purpose}:{case.guild_id}:{case.number}:{case.state}".encode()).hexdigest()[:25]
 
 
+OPENING_TOO_FAST, NO_DMS_SECONDS = 40003, 30.0
+"""Discord's code when a bot opens direct messages too fast (contract 4.8), and how long none is tried after it: each
+refusal costs a call that a deletion could have used."""
+
 TELL_SECONDS = 2.5
 """Discord lets a bot open few direct messages at once (contract 4.5): what finds no place in time is not sent."""
 
@@ -82,11 +87,12 @@ class Notices:
         self._catalogue = catalogue
         self._custom_ids = custom_ids
         self._appeal = appeal
+        self._no_dms_until = 0.0
 
     async def tell_member(
         self, case: Case, settings: ModerationSettings, *, patience: float | None = None
     ) -> bool:
-        """Send the member a DM with the reason; False: there is nothing to be told.
+        """Send the member a DM with the reason; False: there is nothing to be told, or no way to.
 
         Raises CannotMessageUser and the REST client's other errors; RateLimited only before the DM is written.
         """
@@ -94,9 +100,9 @@ class Notices:
             return False
         offers = settings.appeals and case.sanction in APPEALABLE
         body = await self.dm(case, appeal=offers)
-        channel = await self._discord.create_dm(
-            case.target_id, priority=Priority.MODERATION, deadline=TELL_SECONDS, patience=patience
-        )
+        channel = await self._open_dm(case.target_id, patience)
+        if channel is None:
+            return False
         await self._discord.create_message(
             int(channel["id"]),
             body,
@@ -105,6 +111,21 @@ class Notices:
             deadline=TELL_SECONDS,
         )
         return True
+
+    async def _open_dm(self, user: int, patience: float | None) -> dict[str, Any] | None:
+        """Return the channel; None while Discord says that we open too many."""
+        if time.monotonic() < self._no_dms_until:
+            return None
+        try:
+            return await self._discord.create_dm(
+                user, priority=Priority.MODERATION, deadline=TELL_SECONDS, patience=patience
+            )
+        except DiscordRefused as error:
+            if error.discord_code != OPENING_TOO_FAST:
+                raise
+            self._no_dms_until = time.monotonic() + NO_DMS_SECONDS
+            log.warning("Discord lets us open no more direct messages for now; members are not told")
+            return None
 
     async def told(self, case: Case, *more: Text) -> Text:
         """Return what the DM about a case says, and `more` under it."""

@@ -47,7 +47,7 @@ def case_of(text: str) -> str:
     """Return the case number that a reason or a direct message names."""
     found = re.search(r"Case (\d+)", text)
     assert found is not None, text
-    return found[1]
+    return str(found[1])
 
 
 def guild_id(system: System) -> str:

@@ -1,0 +1,87 @@
+"""The whole system seen from the chat page: what a newcomer does in the first minutes after `make run`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.acceptance.page.conftest import CHROMIUM
+
+from .chromium import DISGUISED, act_as, chat_page, run_command, say
+from .conftest import System
+
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.browser,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is missing"),
+]
+
+
+@pytest_asyncio.fixture
+async def page(system: System) -> AsyncIterator[Page]:
+    async with chat_page(system.page, viewport={"width": 1360, "height": 860}) as opened:
+        yield opened
+
+
+async def test_ping_is_answered(page: Page) -> None:
+    await run_command(page, "ping")
+    answer = page.get_by_test_id("message").last
+    await expect(answer).to_contain_text("Maya used /ping")
+    await expect(answer).to_contain_text(re.compile(r"\d+\s*ms"))
+    await expect(page.get_by_test_id("failed-command")).to_have_count(0)
+
+
+async def test_a_disguised_word_disappears_and_its_author_is_timed_out(page: Page, system: System) -> None:
+    await act_as(page, "Lena")
+    await say(page, f"you are a {DISGUISED}")
+    await expect(page.get_by_test_id("removed-trace").last).to_contain_text("A message by Lena was removed")
+    await expect(page.get_by_text(DISGUISED)).to_have_count(0)
+    await expect(page.get_by_test_id("timeout-clock")).to_contain_text("You are timed out for")
+    row = page.locator("[data-testid=member][data-username=lena]")
+    await expect(row.get_by_test_id("member-timeout")).to_be_visible()
+    lena = await row.get_attribute("data-user-id")
+    with system.database() as conn:
+        rows = conn.execute(
+            """SELECT action, actor_id, detail::jsonb->>'category', detail::jsonb->>'case'
+               FROM moderation.audit_log WHERE target = %s""",
+            (f"user:{lena}",),
+        ).fetchall()
+    assert [(action, actor, category) for action, actor, category, _ in rows] == [
+        ("automod.timeout", None, "words")
+    ]
+    # She is told, and can appeal.
+    told = system.admin("GET", "/dms/lena")[0]
+    assert "You were timed out in" in told["content"]
+    assert f"Case {rows[0][3]}" in told["content"]
+
+
+async def test_an_invitation_is_removed_and_others_are_not(page: Page) -> None:
+    await act_as(page, "Sam")
+    await say(page, "See https://example.org/discord.gg for the slides")
+    await expect(page.get_by_test_id("message").last).to_contain_text("for the slides")
+    await say(page, "Join us at discord.gg/pixelharbour !")
+    await expect(page.get_by_test_id("removed-trace").last).to_contain_text("A message by Sam was removed")
+    await expect(page.get_by_text("Join us at")).to_have_count(0)
+    await expect(page.get_by_test_id("message").last).to_contain_text("for the slides")
+    await expect(page.get_by_test_id("timeout-clock")).to_have_count(0)
+
+
+async def test_a_moderator_warns_and_looks_at_the_history(page: Page, system: System) -> None:
+    await act_as(page, "Priya")
+    await run_command(page, "warn", ("member", "diego"), ("reason", "Please keep to the topic"))
+    await expect(page.get_by_test_id("message").last).to_contain_text("Diego")
+    await expect(page.get_by_test_id("message").last).to_contain_text(re.compile("[Ww]arn"))
+    await run_command(page, "history", ("member", "diego"))
+    await expect(page.get_by_test_id("message").last).to_contain_text("Please keep to the topic")
+    assert "Please keep to the topic" in system.admin("GET", "/dms/diego")[0]["content"]
+    # Somebody without permission is refused, in words.
+    await act_as(page, "Jonas")
+    await page.get_by_test_id("composer").focus()
+    await page.keyboard.type("/warn")
+    await expect(page.locator("[data-testid=picker-item][data-name=warn]")).to_have_count(0)
