@@ -36,11 +36,17 @@ async def require_first(conn: Conn, interaction_id: int) -> None:
         raise AlreadyDone
 
 
-async def forget_claims(conn: Conn, before: datetime) -> int:
-    """Delete claims from before that time, and used ids that have expired; return how many."""
-    claims = await run(conn, "DELETE FROM interactions.claims WHERE claimed_at < %(before)s", before=before)
-    ids = await run(conn, "DELETE FROM interactions.used_ids WHERE until < now()")
-    return claims + ids
+async def forget_old(conn: Conn, *, claims_before: datetime, events_before: datetime) -> int:
+    """Delete claims and webhook events from before these times, and expired single-use ids; return how many."""
+    return (
+        await run(conn, "DELETE FROM interactions.claims WHERE claimed_at < %(before)s", before=claims_before)
+        + await run(
+            conn,
+            "DELETE FROM interactions.webhook_events WHERE received_at < %(before)s",
+            before=events_before,
+        )
+        + await run(conn, "DELETE FROM interactions.used_ids WHERE until < now()")
+    )
 
 
 class UsedIds:

@@ -75,10 +75,3 @@ async def deauthorize(conn: Conn, *, user: int, at: datetime) -> int:
         user=user,
         at=at,
     )
-
-
-async def forget_events(conn: Conn, before: datetime) -> int:
-    """Delete events that came before that time; return how many."""
-    return await run(
-        conn, "DELETE FROM interactions.webhook_events WHERE received_at < %(before)s", before=before
-    )

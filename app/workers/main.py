@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from app import catalog
 from app.adapters.redis.client import open_redis
+from app.admission.retention import forget_forever
 from app.errors import ConfigurationError
 from app.feature import Feature
 from app.interactions.discovery import Declarations as InteractionDeclarations
@@ -144,6 +145,7 @@ class Worker:
                 upkeep = [
                     tasks.create_task(measure_forever(self._redis, self.consumers)),
                     tasks.create_task(self._prune()),
+                    tasks.create_task(forget_forever(self._postgres, clock=self._runtime.floor.clock)),
                 ]
                 await stop.wait()
                 log.info("worker stops", extra={"worker": self.name})
