@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.errors import AppError
 from app.feature import Feature, Floor, Services
-from app.features import core, forms, guilds, moderation, panels
+from app.features import core, forms, guilds, moderation, panels, status
 
 FEATURES: tuple[Feature, ...] = (
     core.FEATURE,
@@ -12,6 +12,7 @@ FEATURES: tuple[Feature, ...] = (
     guilds.FEATURE,
     moderation.FEATURE,
     panels.FEATURE,
+    status.FEATURE,
 )
 
 
