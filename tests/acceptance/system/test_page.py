@@ -77,7 +77,7 @@ async def test_a_moderator_warns_and_looks_at_the_history(page: Page, system: Sy
     await run_command(page, "warn", ("member", "diego"), ("reason", "Please keep to the topic"))
     await expect(page.get_by_test_id("message").last).to_contain_text("Diego")
     await expect(page.get_by_test_id("message").last).to_contain_text(re.compile("[Ww]arn"))
-    await run_command(page, "history", ("member", "diego"))
+    await run_command(page, "history", ("user", "diego"))
     await expect(page.get_by_test_id("message").last).to_contain_text("Please keep to the topic")
     assert "Please keep to the topic" in system.admin("GET", "/dms/diego")[0]["content"]
     # Somebody without permission is refused, in words.

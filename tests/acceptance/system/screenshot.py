@@ -1,0 +1,55 @@
+"""Take the README's picture: `python -m tests.acceptance.system.screenshot [docs/images/sandbox.png]`.
+
+Starts a system of its own, lets a few people talk, and takes the page when a disguised word has just gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.async_api import Page, expect
+
+from .chromium import DISGUISED, act_as, chat_page, run_command, say
+from .conftest import System, start_system, stop_system
+
+SIZE = {"width": 1440, "height": 900}
+TALK = (
+    ("jonas", "I finished it on the train. That last chapter!"),
+    ("aiko", "No spoilers please, I am on page 212 😅"),
+    ("sam.okafor", "Thursday at eight then? I bring the lemon cake."),
+    ("maya", "Thursday it is. @aiko you have **two days** for the rest."),
+)
+
+
+async def scene(page: Page, system: System) -> None:
+    for who, content in TALK:
+        system.admin("POST", "/messages", **{"as": who, "channel": "general", "content": content})
+    await run_command(page, "ping")
+    await expect(page.get_by_test_id("message").last).to_contain_text("/ping")
+    await act_as(page, "Lena")
+    await say(page, f"only a {DISGUISED} would read that slowly")
+    await expect(page.get_by_test_id("moderation-trace").last).to_contain_text("timed out Lena")
+    await act_as(page, "Maya")
+    await page.get_by_test_id("tab-rest").click()
+    entry = page.get_by_test_id("entry").filter(has_text="PATCH").first
+    await entry.locator("summary").click()
+    await page.mouse.move(700, 880)
+
+
+async def take(target: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        system = start_system(Path(folder))
+        try:
+            async with chat_page(system.page, viewport=SIZE, color_scheme="dark") as page:
+                await scene(page, system)
+                await page.wait_for_timeout(500)  # the last transition
+                await page.screenshot(path=target)
+        finally:
+            stop_system(system)
+
+
+if __name__ == "__main__":
+    asyncio.run(take(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images/sandbox.png")))
