@@ -10,6 +10,7 @@ import pytest
 
 from app.adapters.postgres.pool import transaction
 from app.features.moderation.audit import AuditLog
+from app.features.moderation.authority import Refusal
 from app.features.moderation.cases import store as cases
 from app.features.moderation.models import Finding, Sanction, Severity, Source, Subject
 from app.features.moderation.review import store
@@ -19,6 +20,8 @@ from app.features.moderation.review.store import Item, NewItem
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.features.moderation.verdicts import Judged, Verdict, Verdicts
 from app.snowflake import ChannelId, MessageId, UserId
+from app.streams.retry import TryLater
+from sandbox.trouble import RestKind, RestTrouble
 from tests.fixtures.moderation import (
     ADMIN,
     MEMBER,
@@ -153,6 +156,21 @@ async def test_a_claimed_item_is_kept_for_half_an_hour(house: House) -> None:
     house.shift = timedelta(minutes=31)
     await house.press(button(claimed, "Ban"), by=ADMIN)
     assert MEMBER in house.guild_state.bans
+
+
+async def test_what_authority_cannot_look_up_is_left_to_people(house: House) -> None:
+    house.sandbox.trouble.add(RestTrouble(kind=RestKind.SERVER_ERROR, route="GET /guilds/*"))
+    with pytest.raises(TryLater):  # a fresh message is looked at again first
+        await verdict(house, Severity.TIMEOUT)
+    house.shift = timedelta(hours=1)
+    decided = await verdict(house, Severity.TIMEOUT)
+    assert (decided.refusal, decided.case) == (Refusal.UNKNOWN, None)
+    house.sandbox.trouble.clear()
+    assert (await only_item(house)).proposed == "timeout"
+    shown = await house.run("review")
+    assert "Approve" in labels(shown)
+    await house.press(button(shown, "Approve"))
+    assert house.guild_state.members[MEMBER].timed_out_until_ms
 
 
 async def test_members_cannot_decide_and_peers_are_protected(house: House) -> None:

@@ -285,7 +285,8 @@ async def add_reason(conn: Conn, guild: GuildId, item_id: int, reporter: UserId,
             """
             UPDATE moderation.review_items
             SET reason = left(concat_ws(E'\n', nullif(reason, ''), %(text)s::text), 900)
-            WHERE guild_id = %(guild)s AND item_id = %(item)s AND state = 'open' AND reporters @> %(reporter)s::bigint[]""",
+            WHERE guild_id = %(guild)s AND item_id = %(item)s AND state = 'open'
+              AND reporters @> %(reporter)s::bigint[]""",
             guild=guild,
             item=item_id,
             reporter=[reporter],
