@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.queues import Queue
@@ -118,7 +119,7 @@ def offer(
 
 
 @contextmanager
-def own_redis(url: str | None):
+def own_redis(url: str | None) -> Iterator[str]:
     """Yield the URL given, or that of a server started for the run."""
     if url:
         yield url
