@@ -22,6 +22,7 @@ from app.features.moderation.review.act import Act, case_to_undo, lifts, possibl
 from app.features.moderation.review.store import CLAIM_TIME, Item
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.locale.text import t
+from app.observability import metrics
 from app.snowflake import GuildId, UserId
 from app.tenancy.guild_settings import GuildSettings
 
@@ -127,6 +128,7 @@ class Reviews:
                 )
         if decided is None:
             return Resolved(await self.find(guild, item_id), done=False)
+        metrics.MODERATION_REVIEWS.labels(item.kind, act.value).inc()
         if opened is not None:
             opened = await self._carry.case(opened, allowed=True)
         return Resolved(await self.find(guild, item_id), done=True, case=opened)
