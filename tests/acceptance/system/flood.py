@@ -51,7 +51,8 @@ def case_of(text: str) -> str:
 
 
 def guild_id(system: System) -> str:
-    return next(guild["id"] for guild in system.admin("GET", "/world")["guilds"] if guild["name"] == GUILD)
+    guilds = system.admin("GET", "/world")["guilds"]
+    return str(next(guild["id"] for guild in guilds if guild["name"] == GUILD))
 
 
 def audit_entries(system: System, guild: str, action_type: int) -> list[dict[str, Any]]:
