@@ -30,13 +30,14 @@ from app.settings import Settings
 from ingester.bridge import Bridge
 from ingester.control import Control, Setup
 from ingester.discord_gateway import open_gateway_client
+from ingester.floor import Floor, ShardStopped
 from ingester.gateway_bot import StartLimit, ask_gateway_bot
 from ingester.guild_store import GuildStore
 from ingester.identify import IdentifySlots
 from ingester.leases import Leases
 from ingester.publisher import Publisher
 from ingester.report import MetricsFeeder, report
-from ingester.shard import Floor, Shard, ShardStopped
+from ingester.shard import Shard
 from ingester.trimmer import Trimmer
 
 log = logging.getLogger(__name__)

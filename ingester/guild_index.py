@@ -54,6 +54,17 @@ class GuildIndex:
             for guild in ids
         }
 
+    def take(self, name: str, guild: int, payload: bytes) -> None:
+        """Take a dispatch that changes guilds. Raises msgspec.DecodeError (a ValueError)."""
+        if name == "GUILD_DELETE":
+            self.deleted(payload)
+        elif name == "GUILD_MEMBER_ADD":
+            self.changed(guild, 1)
+        elif name == "GUILD_MEMBER_REMOVE":
+            self.changed(guild, -1)
+        else:
+            self.created(payload)
+
     def created(self, payload: bytes) -> None:
         """Take GUILD_CREATE or GUILD_UPDATE. Raises msgspec.DecodeError (a ValueError)."""
         guild = _decode(payload)

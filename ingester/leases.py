@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from ingester import keys
 from ingester.feed import Session
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 0.05
+QUICK_ASKS = 200
+ASK_SLOWLY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,34 @@ class Leases:
             return Lease(shard, token, None)
         _, _, sid, url, sequence, age = reply
         return Lease(shard, token, Stored(Session(sid.decode(), url.decode()), sequence, age))
+
+    async def wait(self, shard: int, stopping: asyncio.Event) -> Lease | None:
+        """Ask until the shard is ours, or until told to stop."""
+        asked = 0
+        while not stopping.is_set():
+            try:
+                answer = await self.acquire(shard)
+            except RedisError as error:
+                log.warning("lease not acquired", extra={"shard": shard, "error": type(error).__name__})
+            else:
+                if isinstance(answer, Lease):
+                    return answer
+            # At first often, since a handover waits for us; later it is only a matter of being there.
+            asked += 1
+            pause = ASK_SECONDS if asked < QUICK_ASKS else ASK_SLOWLY_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), pause)
+        return None
+
+    async def again(self, shard: int) -> str | None:
+        """Take a lease that Redis has forgotten; return the new token, or None when another was faster."""
+        while True:
+            try:
+                answer = await self.acquire(shard)
+            except RedisError:
+                await asyncio.sleep(ASK_SECONDS)
+            else:
+                return answer.token if isinstance(answer, Lease) else None
 
     async def release(self, shard: int, token: str, successor: str = "") -> bool:
         """Give the shard back; `successor` (an instance) may take it first. False: it was not ours any more."""

@@ -15,7 +15,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -27,47 +26,23 @@ from ingester.discord_gateway import (
     After,
     BufferFull,
     Closed,
-    GatewayClient,
     GatewaySocket,
 )
 from ingester.feed import Feed, Session
+from ingester.floor import Floor, ShardStopped
 from ingester.frames import MalformedFrame, Ready, WantedEvent
 from ingester.guild_index import GuildIndex
-from ingester.identify import IdentifySlots
-from ingester.leases import Held, Lease, Leases
+from ingester.leases import Lease
 from ingester.member_search import MemberSearch
 from ingester.overlap import overlap_key
-from ingester.publisher import Publisher
 from ingester.reconnect import Reconnect
 
 log = logging.getLogger(__name__)
 
-ACQUIRE_SECONDS = 0.05
-ACQUIRE_SLOWLY_SECONDS = 0.5
+CHECK_SECONDS = 0.05
 DRAIN_SECONDS = 3.0
 RESUME_URL_TRIES = 2
 """Connections refused at the resume address before the one that Discord gives for new sessions is tried."""
-
-
-class ShardStopped(Exception):
-    """Discord will not have this shard: the close code says that reconnecting is useless."""
-
-    def __init__(self, shard: int, code: int) -> None:
-        super().__init__(f"shard {shard}: close code {code}")
-        self.shard = shard
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """What all shards of a process share."""
-
-    client: GatewayClient
-    leases: Leases
-    slots: IdentifySlots
-    publisher: Publisher
-    total: int
-    gateway_url: str
 
 
 class Shard:
@@ -153,7 +128,7 @@ class Shard:
     # Life
     async def run(self) -> None:
         """Hold the shard until it is released or lost. Raises ShardStopped."""
-        lease = await self._wait_for_lease()
+        lease = await self._floor.leases.wait(self.number, self._stopping)
         if lease is None:
             return
         feed = self._open(lease)
@@ -163,22 +138,6 @@ class Shard:
         finally:
             self.status = "closing"
             await asyncio.shield(self._leave(feed))
-
-    async def _wait_for_lease(self) -> Lease | None:
-        asked = 0
-        while not self._stopping.is_set():
-            try:
-                answer = await self._floor.leases.acquire(self.number)
-            except RedisError as error:
-                log.warning("lease not acquired", extra={"shard": self.number, "error": type(error).__name__})
-                answer = Held("", 0)
-            if isinstance(answer, Lease):
-                return answer
-            # At first often, since a handover waits for us; later it is only a matter of being there.
-            asked += 1
-            quick = asked < 10 / ACQUIRE_SECONDS
-            await self._pause(ACQUIRE_SECONDS if quick else ACQUIRE_SLOWLY_SECONDS)
-        return None
 
     def _open(self, lease: Lease) -> Feed:
         floor = self._floor
@@ -232,7 +191,7 @@ class Shard:
             await self._close_socket()
             self._patient = True
             while not (self.room.is_set() or feed.stopped or self._stopping.is_set()):
-                await self._pause(ACQUIRE_SECONDS)
+                await self._pause(CHECK_SECONDS)
         except MalformedFrame as error:
             metrics.ERRORS.labels("gateway_malformed_frame").inc()
             log.error("malformed frame", extra={"shard": self.number, "problem": str(error)})
@@ -250,9 +209,10 @@ class Shard:
             if feed.stopped or self._stopping.is_set():
                 return False
             feed.flush(touch=True)
-            await asyncio.sleep(ACQUIRE_SECONDS)
-        if self._again_from is not None and self._session is not None:
-            feed.begin(self._session, self._again_from)
+            await asyncio.sleep(CHECK_SECONDS)
+        if self._again_from is not None:
+            if self._session is not None:
+                feed.begin(self._session, self._again_from)
             self._again_from = None
         return not feed.stopped
 
@@ -373,18 +333,12 @@ class Shard:
         self._spawn(self._acquire_again(feed))
 
     async def _acquire_again(self, feed: Feed) -> None:
-        while not feed.stopped:
-            with contextlib.suppress(RedisError):
-                answer = await self._floor.leases.acquire(self.number)
-                if isinstance(answer, Lease):
-                    feed.renew(answer.token)
-                    return
-                if answer.holder:
-                    feed.discard()
-                    feed.stopped = True
-                    self.fenced(feed)
-                    return
-            await asyncio.sleep(ACQUIRE_SECONDS)
+        if (token := await self._floor.leases.again(self.number)) is not None:
+            feed.renew(token)
+        elif not feed.stopped:
+            feed.discard()
+            feed.stopped = True
+            self.fenced(feed)
 
     def gap(self, feed: Feed, stored: int) -> None:
         """Redis has lost its last writes: have Discord replay them."""
@@ -439,16 +393,10 @@ class Shard:
 
     def _track(self, name: str, guild: int, payload: bytes) -> None:
         try:
-            if name == "GUILD_DELETE":
-                self.guilds.deleted(payload)
-            elif name == "GUILD_MEMBERS_CHUNK":
+            if name == "GUILD_MEMBERS_CHUNK":
                 self.search.chunk(payload)
-            elif name == "GUILD_MEMBER_ADD":
-                self.guilds.changed(guild, 1)
-            elif name == "GUILD_MEMBER_REMOVE":
-                self.guilds.changed(guild, -1)
             else:
-                self.guilds.created(payload)
+                self.guilds.take(name, guild, payload)
         except ValueError:
             log.warning(
                 "dispatch not noted: not the payload Discord documents",

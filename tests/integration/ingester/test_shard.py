@@ -16,11 +16,12 @@ from app.events.envelope import PARTITIONS, Envelope, stream_name
 from app.events.wanted import wanted_intents
 from ingester import discord_gateway, keys
 from ingester.discord_gateway import open_gateway_client
+from ingester.floor import Floor, ShardStopped
 from ingester.gateway_bot import StartLimit, ask_gateway_bot
 from ingester.identify import IdentifySlots
 from ingester.leases import Leases
 from ingester.publisher import Publisher
-from ingester.shard import Floor, Shard, ShardStopped
+from ingester.shard import Shard
 from tests.fixtures.gateway import TOKEN, ScriptedGateway
 from tests.fixtures.redis import OwnRedis
 
