@@ -123,8 +123,9 @@ class Notices:
         except DiscordRefused as error:
             if error.discord_code != OPENING_TOO_FAST:
                 raise
+            if time.monotonic() >= self._no_dms_until:
+                log.warning("Discord lets us open no more direct messages for now; members are not told")
             self._no_dms_until = time.monotonic() + NO_DMS_SECONDS
-            log.warning("Discord lets us open no more direct messages for now; members are not told")
             return None
 
     async def told(self, case: Case, *more: Text) -> Text:
