@@ -279,7 +279,7 @@ def _review_item(
         message_id=subject.message_id if judged.deletable else None,
         decision_id=decision_id,
         case_number=None if case is None else case.number,
-        excerpt=judged.text[:4000] or None,
+        excerpt=judged.text[:4000],
         excerpt_expires_at=now + timedelta(days=settings.retention_days),
     )
 

@@ -251,6 +251,16 @@ async def test_settings_are_changed_shown_and_audited(house: House) -> None:
     await house.run("moderation thresholds", {"category": "hate", "score": 0.5}, by=ADMIN)
     await house.run("moderation options", {"timeout": "3h", "notify": False, "retention_days": 7}, by=ADMIN)
     await house.run("moderation ai", {"provider": True}, by=ADMIN)
+    where = {"channels": {str(house.channel): {"id": str(house.channel), "type": 0, "name": "x"}}}
+    for exempted in (True, True, False, True):
+        shown = await house.run(
+            "moderation exempt",
+            {"channel": str(house.channel), "exempted": exempted},
+            by=ADMIN,
+            types={"channel": 7},
+            resolved=where,
+        )
+        assert (f"<#{house.channel}>" in str(shown)) is exempted
     modal = await house.run("moderation policy-text", by=ADMIN)
     answer = await house.submit(modal, {"text": "No spoilers."}, by=ADMIN)
     assert "No spoilers." in str(answer)
@@ -260,13 +270,14 @@ async def test_settings_are_changed_shown_and_audited(house: House) -> None:
     assert [(step.strikes, step.minutes) for step in settings.ladder] == [(3, 60), (5, 120), (6, 1440)]
     assert settings.thresholds["hate"] == 0.5
     assert (settings.timeout_minutes, settings.notify_members, settings.retention_days) == (180, False, 7)
+    assert settings.exempt_channels == (house.channel,)
     assert (settings.provider_enabled, settings.policy_text) == (True, "No spoilers.")
     async with transaction(house.pool) as conn:
         cursor = await conn.execute(
             "SELECT count(*), bool_or(detail LIKE '%spoilers%') FROM moderation.audit_log"
             " WHERE action = 'settings.changed'"
         )
-        assert await cursor.fetchone() == (7, False)
+        assert await cursor.fetchone() == (11, False)
 
 
 async def test_wrong_settings_change_nothing_and_say_why(house: House) -> None:

@@ -124,6 +124,8 @@ async def test_an_unsure_finding_is_decided_by_people(house: House, label: str, 
     opened = await house.case(1)
     assert (opened.sanction, opened.origin, opened.state) == (sanction, "review", "done")
     assert opened.moderator_id == MODERATOR
+    async with transaction(house.pool) as conn:
+        assert await cases.strikes_of(conn, house.guild, UserId(MEMBER), house.now()) == 1
     assert item.message_id not in {m.id for m in house.world.history(house.channel)}
     member = house.guild_state.members.get(MEMBER)
     assert (MEMBER in house.guild_state.bans) == (sanction == "ban")
@@ -208,8 +210,10 @@ async def test_a_report_keeps_the_text_and_collects_reporters(house: House) -> N
     assert "> something nasty" in shown
     assert f"<@{SECOND}> <@{ADMIN}>" in shown
     assert "It is mean" in shown
-    answer = await house.press(button(message, "Delete message"))
+    await house.press(button(message, "Delete message"))
     assert (await house.case(1)).state == "done"
+    async with transaction(house.pool) as conn:
+        assert await cases.strikes_of(conn, house.guild, UserId(MEMBER), house.now()) == 0
     late = await house.report(reported, by=ADMIN)
     assert "dealt with this message already" in late["data"]["content"]
     own = await house.report(reported, by=MEMBER)

@@ -116,6 +116,34 @@ async def moderators(
     return changed(await editing.moderator_role(call.guild, role.id, moderates=moderates, by=call.user.id))
 
 
+@moderation.slash("exempt", "Leave a role or a channel out of automatic moderation")
+async def exempt(
+    call: Call,
+    role: Annotated[Role | None, Option("Whose members are left alone")] = None,
+    channel: Annotated[Channel | None, Option("Where nothing is judged")] = None,
+    exempted: Annotated[bool, Option("No takes it back")] = True,
+    *,
+    editing: SettingsEditing,
+) -> Reply:
+    """Exempt a role, a channel or both, or not any more."""
+    if role is None and channel is None:
+        raise UserError(t("Name what is to be changed."))
+
+    def without(known: tuple[int, ...], key: int) -> tuple[int, ...]:
+        others = tuple(one for one in known if one != key)
+        return (*others, key) if exempted else others
+
+    def change(old: ModerationSettings) -> dict[str, object]:
+        wanted: dict[str, object] = {}
+        if role is not None:
+            wanted["exempt_roles"] = without(old.exempt_roles, int(role.id))
+        if channel is not None:
+            wanted["exempt_channels"] = without(old.exempt_channels, int(channel.id))
+        return wanted
+
+    return changed(await editing.change(call.guild, change, by=call.user.id))
+
+
 @moderation.slash("policy", "What happens for each severity")
 async def policy(
     call: Call,

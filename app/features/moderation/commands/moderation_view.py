@@ -23,6 +23,12 @@ POLICY_SHOWN = 300
 def embed_of(settings: ModerationSettings) -> Embed:
     """Show the settings."""
     roles = " ".join(f"<@&{role}>" for role in settings.moderator_roles[:20])
+    exempt = " ".join(
+        [
+            *(f"<@&{role}>" for role in settings.exempt_roles[:20]),
+            *(f"<#{channel}>" for channel in settings.exempt_channels[:20]),
+        ]
+    )
     policy = settings.policy_text
     shown = policy if len(policy) <= POLICY_SHOWN else policy[: POLICY_SHOWN - 1] + "…"
     return Embed(
@@ -31,6 +37,7 @@ def embed_of(settings: ModerationSettings) -> Embed:
             Field(t("Log channel"), _channel(settings.log_channel), inline=True),
             Field(t("Review channel"), _channel(settings.review_channel), inline=True),
             Field(t("Moderator roles"), roles or t("by permission only"), inline=True),
+            Field(t("Left out of automatic moderation"), exempt or t("nothing")),
             Field(t("By severity"), joined([_severity(settings, one) for one in list(Severity)[1:]])),
             Field(t("Ladder"), _ladder(settings.ladder)),
             Field(t("Thresholds"), _thresholds(settings)),

@@ -16,7 +16,7 @@ from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.store import Case, NewCase
-from app.features.moderation.models import Sanction
+from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.review import store
 from app.features.moderation.review.act import Act, case_to_undo, lifts, possible, sanction_of, undoable
 from app.features.moderation.review.store import CLAIM_TIME, Item
@@ -199,8 +199,21 @@ class Reviews:
                 expires_at=None if minutes is None else now + timedelta(minutes=minutes),
             ),
         )
-        if opened is not None:
-            await carry_out.expect(conn, opened, now)
+        if opened is None:
+            return None
+        await carry_out.expect(conn, opened, now)
+        weight = settings.strike_weights.get(Severity(item.severity), 1) if item.severity else 0
+        if weight and item.case_number is None:
+            # What people confirm counts as if the machine had been sure; undo revokes it with the case.
+            await cases.strike(
+                conn,
+                GuildId(item.guild_id),
+                UserId(item.user_id),
+                opened.action_key,
+                weight=weight,
+                at=now,
+                expires_at=now + timedelta(days=settings.strike_days),
+            )
         return opened
 
 

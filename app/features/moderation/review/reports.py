@@ -46,7 +46,7 @@ class Reports:
             channel_id=channel,
             message_id=message,
             reporters=[by],
-            excerpt=text[:4000] or None,
+            excerpt=text[:4000],
             excerpt_expires_at=now + timedelta(days=settings.retention_days),
         )
         async with transaction(self._pool) as conn:

@@ -72,7 +72,7 @@ def embed_of(item: Item) -> Embed:
         fields.append(Field(t("Outcome"), _outcome(item)))
     return Embed(
         title=HEADINGS[item.kind].filled(number=str(item.item_id)),
-        description=_quoted(item.excerpt) if item.excerpt else t("The text is not kept any more."),
+        description=_evidence(item.excerpt),
         fields=tuple(fields),
         colour=COLOURS[item.state],
         timestamp=item.opened_at,
@@ -100,6 +100,10 @@ def _outcome(item: Item) -> Text:
     return joined(lines, " · ")
 
 
-def _quoted(text: str) -> str:
+def _evidence(text: str | None) -> Text | str:
+    if text is None:
+        return t("The text is not kept any more.")
+    if not text.strip():
+        return t("There is no text.")
     shown = text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…"
     return "\n".join(f"> {line}" for line in shown.splitlines() or [""])
