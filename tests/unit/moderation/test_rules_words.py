@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.features.moderation.rules.kind import InvalidRule, kinds
+from app.features.moderation.rules.kind import InvalidRule, Sample, kinds
+from app.features.moderation.text.view import TextView
 from tests.unit.moderation.rule_samples import judge
 
 INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\u0336", "\u3164"]
@@ -79,3 +80,21 @@ def test_spans_point_at_the_word_as_it_was_written() -> None:
 def test_lists_that_find_nothing_are_refused(words: list[str]) -> None:
     with pytest.raises(InvalidRule):
         kinds()["words"].parse({"words": words})
+
+
+def test_five_thousand_words_fit_and_are_found() -> None:
+    words = [
+        f"{a}{b}{c}{d}x"
+        for a in "bcdfghk"
+        for b in "aeiou"
+        for c in "lmnprst"
+        for d in "aeiouyrtlnmsdkgbpfvz"
+    ]
+    words = (words + [f"y{word}" for word in words])[:5000]
+    compiled = kinds()["words"].compile(kinds()["words"].parse({"words": words}))
+    for text, hit in (
+        (f"say {words[4999]}!", True),
+        (f"say {words[0]}s", False),
+        (f"{words[3][0]}.{'.'.join(words[3][1:])}", True),
+    ):
+        assert (compiled(Sample(TextView.of(text))) is not None) is hit

@@ -5,7 +5,9 @@ RE2 matches in linear time whatever pattern and text are, so people may write th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import re2
@@ -15,9 +17,22 @@ from app.features.moderation.text.view import Layer
 MEMORY_BYTES = 64 << 20
 """At the default of 8 MiB, RE2's automaton overflows for thousands of words and becomes 400 times slower."""
 
-EDGE_BEFORE = r"(?:^|[^\pL\pN_])"
-EDGE_AFTER = r"(?:$|[^\pL\pN_])"
-"""RE2's own \\b knows only ASCII letters."""
+EDGE = "\x01"
+"""Stands in a marked text wherever a word begins or ends. RE2's own \\b knows only ASCII letters, and a class of all
+letters, twice in each of 5,000 patterns, makes an automaton of a gigabyte; one character costs nothing. No layer
+contains it: control characters are invisible and are left out."""
+_EDGES = re.compile(r"\b")
+
+
+def marked(text: str) -> str:
+    """Return the text with an EDGE at each end of each word (letters, digits, underscores of any script)."""
+    return _EDGES.sub(EDGE, text)
+
+
+def unmarked_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return where [start, end) of a marked text lies in the text without marks."""
+    first = start - text.count(EDGE, 0, start)
+    return first, end - text.count(EDGE, 0, end)
 
 
 def options(*, memory: int = MEMORY_BYTES, case_sensitive: bool = True) -> Any:
@@ -57,29 +72,64 @@ class PatternSet:
             return []
         return self._set.Match(text) or []
 
-    def locate(self, index: int, layer: Layer) -> tuple[int, int] | None:
-        """Return where the pattern occurs first, as [start, end) of the original; group 1 if it has one."""
+    def find(self, index: int, text: str) -> tuple[int, int] | None:
+        """Return where the pattern occurs first, as [start, end) of the text; group 1 if it has one."""
         compiled = self._compiled(index)
-        found = compiled.search(layer.text)
+        found = compiled.search(text)
         if found is None:
             return None
         start, end = found.span(1 if compiled.groups else 0)
-        return layer.span(start, end)
+        return start, end
 
-    def blank(self, index: int, text: str) -> str:
-        """Return the text with every occurrence of the pattern's group 1 replaced by as many newlines."""
-        compiled = self._compiled(index)
-        position = 0
-        while (found := compiled.search(text, position)) is not None:
-            start, end = found.span(1)
-            if end <= start:
-                break
-            text = text[:start] + "\n" * (end - start) + text[end:]
-            position = end
-        return text
+    def locate(self, index: int, layer: Layer) -> tuple[int, int] | None:
+        """Return where the pattern occurs first in a layer, as [start, end) of the original."""
+        found = self.find(index, layer.text)
+        return None if found is None else layer.span(*found)
 
     def _compiled(self, index: int) -> Any:
         compiled = self._located.get(index)
         if compiled is None:
             compiled = self._located[index] = re2.compile(self._patterns[index], self._options)
         return compiled
+
+
+class WordTrie:
+    """Many words as one expression that shares their beginnings.
+
+    A Set of 5,000 patterns carries all of them in every state of its automaton, and a text that it has not seen costs
+    tens of milliseconds; in a trie only the words that are still possible are alive. Words are sequences of pieces of
+    RE2 syntax. Raises ValueError when RE2 cannot hold them.
+    """
+
+    def __init__(self, words: Iterable[Sequence[str]]) -> None:
+        root: dict[str, Any] = {}
+        for word in words:
+            node = root
+            for piece in word:
+                node = node.setdefault(piece, {})
+            node[""] = {}
+        self._compiled = None
+        if root:
+            try:
+                self._compiled = re2.compile(_alternatives(root), options())
+            except re2.error as error:
+                raise ValueError(problem_of(error)) from None
+
+    def spans(self, text: str, *, most: int) -> list[tuple[int, int]]:
+        """Return where words stand in the text, up to `most` of them, without overlaps."""
+        if self._compiled is None or not text or self._compiled.search(text) is None:
+            return []
+        return [found.span() for found in islice(self._compiled.finditer(text), most)]
+
+
+def _alternatives(node: Mapping[str, Any]) -> str:
+    """Write a trie as an expression; the longest words have ~200 pieces, RE2 allows 1,000 levels."""
+    written = []
+    for piece, below in sorted(node.items(), reverse=True):
+        run = piece
+        while len(below) == 1 and "" not in below:
+            ((following, below),) = below.items()  # a chain without branches needs no groups
+            run += following
+        rest = _alternatives(below) if below and set(below) != {""} else ""
+        written.append(run + rest)
+    return written[0] if len(written) == 1 else f"(?:{'|'.join(written)})"

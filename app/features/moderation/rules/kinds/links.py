@@ -68,7 +68,9 @@ class _Links:
     def __call__(self, sample: Sample) -> Match | None:
         view = sample.view
         spans: dict[tuple[int, int], str] = {}
-        for layer in (view.plain,) if view.folded is view.plain else (view.plain, view.folded):
+        # Folding makes up hosts, so only what is blocked is looked for in it.
+        twice = self._block and view.folded is not view.plain
+        for layer in (view.plain, view.folded) if twice else (view.plain,):
             folded = layer is not view.plain
             for link in links_in(layer):
                 problem = self._problem(link, folded=folded)
