@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -20,6 +21,23 @@ CRASHES = 5
 CRASH_WINDOW_SECONDS = 60.0
 
 COLOURS = ("36", "32", "33", "35", "34", "31")
+
+
+HIDDEN = frozenset({"message", "level", "logger", "timestamp", "process", "color_message"})
+
+
+def readable(line: str) -> str:
+    """Return a line of a JSON log as people read it; any other line as it is."""
+    if not line.startswith("{"):
+        return line
+    try:
+        entry = json.loads(line)
+        message, level = entry["message"], entry["level"]
+    except (ValueError, KeyError):
+        return line
+    extras = ", ".join(f"{name}={value}" for name, value in entry.items() if name not in HIDDEN)
+    mark = "" if level in {"debug", "info"} else f"{level.upper()}: "
+    return f"{mark}{message}" + (f" ({extras})" if extras else "")
 
 
 class Child:
@@ -63,7 +81,7 @@ class Child:
                 continue
             if not line:
                 return
-            print(self._prefix + line.decode(errors="replace").rstrip(), flush=True)
+            print(self._prefix + readable(line.decode(errors="replace").rstrip()), flush=True)
 
     async def keep_running(self) -> None:
         """Start it again whenever it ends. Raises ProcessCrashed (E005) when it crashes again and again."""
