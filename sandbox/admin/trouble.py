@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -177,6 +178,9 @@ async def emit_load(body: Load, ctx: Ctx) -> Json:
         )
     except ValueError as error:
         raise Refused("nowhere_to_post", str(error), status=400) from None
+    except asyncio.CancelledError:
+        # Only the server's end cancels a request: whoever waits for the load is told.
+        raise Refused("stopping", "the sandbox stops", status=503) from None
     return {
         "posted": burst.posted,
         "seconds": round(burst.seconds, 3),

@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from .conftest import System, free_ports, start_system, stop_system
@@ -112,5 +115,34 @@ def test_every_process_ends_cleanly_on_sigterm(system: System, process: str) -> 
     deadline = time.monotonic() + 60
     ended = f"{process.split()[-1]:<9}| ended with exit status 0; starting it again"
     while ended not in system.output.read_text():
+        assert time.monotonic() < deadline, system.output.read_text()[-2000:]
+        time.sleep(0.1)
+
+
+def test_every_process_ends_cleanly_under_load_and_nothing_is_missed(system: System) -> None:
+    """SIGTERM while flagged messages flow: exit status 0, and the processes that follow finish the rest."""
+    with system.database() as conn, ThreadPoolExecutor(1) as pool:
+        decisions = "SELECT count(*) FROM moderation.decisions"
+        before = conn.execute(decisions).fetchone()[0]  # type: ignore[index]
+        body = {
+            "messages": 1500,
+            "per_second": 250,
+            "guild": "The Reading Room",
+            "contents": [*["nothing"] * 29, "a badword {n}"],
+        }
+        loading = pool.submit(httpx.post, f"{system.page}/sandbox/load", json=body, timeout=60)
+        for process in ("app worker", "ingester", "app web"):
+            ended = f"{process.split()[-1]:<9}| ended with exit status 0; starting it again"
+            times = system.output.read_text().count(ended)
+            os.kill(system.children()[process], signal.SIGTERM)
+            wait_until(lambda: system.output.read_text().count(ended) > times, system)
+        assert loading.result().status_code == 200
+        wait_until(lambda: conn.execute(decisions).fetchone()[0] - before == 50, system)  # type: ignore[index]
+    assert "Traceback" not in system.output.read_text()
+
+
+def wait_until(holds: Callable[[], bool], system: System) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
         assert time.monotonic() < deadline, system.output.read_text()[-2000:]
         time.sleep(0.1)
