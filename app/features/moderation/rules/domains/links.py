@@ -19,9 +19,9 @@ _LINK = re2.compile(
 )
 """A scheme with a user that looks like a host (google.com@evil.com), then labels with any dot that browsers take."""
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
-MOST_READ = 150
+MOST_READ = 100
 """Names that are read in one layer; who writes more of them in 4,000 characters writes no links."""
-MOST_FOREIGN = 20
+MOST_FOREIGN = 10
 """Different names outside ASCII that are read in one message: each costs up to 100 µs."""
 
 
@@ -36,7 +36,7 @@ class Link:
 
 
 def links_in(layer: Layer) -> list[Link]:
-    """Return the hosts in a layer's text with offsets into the original, of the first 150 names (20 outside ASCII)."""
+    """Return the hosts in a layer's text with offsets into the original, of the first 100 names (10 outside ASCII)."""
     text = layer.text
     if "." not in text and not any(dot in text for dot in "。．｡"):
         return []

@@ -73,7 +73,9 @@ class _Words:
             almost = " ".join(word.strip("*")[:-1] for word in words[start : start + _WARM_WORDS])
             for trie, convert in ((self._plain, as_plain), (self._folded, as_folded), (self._leet, as_leet)):
                 if trie is not None:
+                    # Words that fail in the end, then words that match: their begin is found by a second automaton.
                     trie.spans(marked(convert(almost)), most=1)
+                    trie.spans(marked(convert(" ".join(words[start : start + MOST_SHOWN]))), most=MOST_SHOWN)
 
     def __call__(self, sample: Sample) -> Match | None:
         view = sample.view
