@@ -66,6 +66,7 @@ class Cluster:
         self._control = control
         self.shards: dict[int, Shard] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._announcing: set[asyncio.Task[None]] = set()
         self._overlap, self._shadow = setup.overlap, setup.shadow
         self._draining = asyncio.Event()
         self._redis_url = redis_url
@@ -186,8 +187,10 @@ class Cluster:
             shard = Shard(number, self._floor, overlap=self._overlap, shadow=self._shadow)
             self.shards[number] = shard
             self._tasks[number] = asyncio.create_task(self._run_shard(shard))
-        announce = asyncio.create_task(self._announce(new))
-        self._tasks[-1] = announce
+        self._control.send("asking", shards=new)
+        announcing = asyncio.create_task(self._announce(new))
+        self._announcing.add(announcing)
+        announcing.add_done_callback(self._announcing.discard)
 
     async def _announce(self, numbers: list[int]) -> None:
         for number in numbers:
@@ -237,7 +240,7 @@ class Cluster:
         self._control.send("draining")
         for shard in list(self.shards.values()):
             shard.release()
-        running = [task for number, task in self._tasks.items() if number >= 0]
+        running = list(self._tasks.values())
         if running:
             await asyncio.wait(running, timeout=DRAIN_SECONDS)
         for number, shard in list(self.shards.items()):

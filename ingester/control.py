@@ -8,6 +8,7 @@ Supervisor to process
     {"op": "ping", "id": 7}                                answered by pong
     {"op": "drain"}                                        acknowledged by draining, then the process ends
 Process to supervisor
+    {"op": "asking", "shards": [0, 1]}                     ask for these leases from now on
     {"op": "registered", "shards": [0, 1]}                 hold the lease, and resumed or wait for IDENTIFY
     {"op": "ended", "shard": 1, "why": "released"}         or "lost"
     {"op": "pong", "id": 7, …}                             see `ingester.report`

@@ -36,6 +36,8 @@ class Slot:
 
     index: int
     shards: set[int] = field(default_factory=set)
+    asking: set[int] = field(default_factory=set)
+    """Those whose lease the process asks for: only then is it worth while to have them handed over."""
     process: ClusterProcess | None = None
     watcher: asyncio.Task[None] | None = None
     crashes: list[float] = field(default_factory=list)
@@ -75,6 +77,11 @@ class Fleet:
     def shards(self) -> set[int]:
         """The shards given to processes: held, or waited for."""
         return {shard for slot in self._slots.values() for shard in slot.shards}
+
+    @property
+    def asking(self) -> set[int]:
+        """The shards that a process stands ready for, as soon as the lease is free."""
+        return {shard for slot in self._slots.values() for shard in slot.asking}
 
     def hold(self, shards: Iterable[int]) -> None:
         """Give shards to processes: to the one the plan names, else to the one with the fewest."""
@@ -140,6 +147,7 @@ class Fleet:
         async with self._spawning:
             if self._stopping:
                 return
+            slot.asking.clear()
             process = ClusterProcess(self._setup(slot), lambda message: self._hear(slot, message))
             slot.process = process
             await process.start()
@@ -179,8 +187,11 @@ class Fleet:
 
     def _hear(self, slot: Slot, message: dict[str, Any]) -> None:
         match message["op"]:
+            case "asking":
+                slot.asking.update(message["shards"])
             case "ended":
                 slot.shards.discard(message["shard"])
+                slot.asking.discard(message["shard"])
             case "fatal" if not self.failure.done():
                 self.failure.set_exception(Fatal(message["line"], message["status"]))
         self.changed.set()

@@ -223,13 +223,13 @@ class Supervisor:
         target = place(self._plan.total, members, holders, self._candidates(others))
         wanted = moves(me, target, holders)
         fleet.hold(wanted.acquire)
-        # Ask for some at a time; whoever holds them sees it in our card.
-        wants = tuple(shard for shard, _ in wanted.request[:HANDOVERS])
-        fleet.hold(wants)
-        self._card = replace(self._card, wants=wants)
+        # Some at a time; whoever holds them sees it in our card, once a process here waits for the lease.
+        coming = [shard for shard, _ in wanted.request[:HANDOVERS]]
+        fleet.hold(coming)
+        self._card = replace(self._card, wants=tuple(sorted(fleet.asking & set(coming))))
         self._give(others, target, holders)
         mine = {shard for shard, holder in holders.items() if holder == me}
-        for shard in fleet.shards - mine - set(wants) - set(wanted.acquire):
+        for shard in fleet.shards - mine - set(coming) - set(wanted.acquire):
             if shard in holders and target.get(shard) != me:
                 fleet.release(shard)  # it waits for a lease that others have by now
         if successor is not None and not mine and not fleet.shards:

@@ -1,0 +1,226 @@
+"""The ingester under fire, in full size: what the tests in tests/acceptance/ingester do in small.
+
+    python -m tests.bench.gateway_scenarios [kill] [instances] [takeover] [redis] [start]
+
+  kill       ten times kill -9 at a random moment under 500 messages/s
+  instances  two instances: one frozen and woken up, then one killed
+  takeover   --takeover under load: IDENTIFYs, losses, doubles, the longest gap of a shard
+  redis      Redis killed for 20 s under load, with its data and without
+  start      64 shards, max_concurrency 16: order and spacing of IDENTIFY
+Each prints one line; the exit status is 1 when something was lost, doubled or out of order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.fixtures.gateway import ScriptedGateway, serve_gateway
+from tests.fixtures.ingester import Instances, Traffic, assert_once_in_order, published
+from tests.fixtures.redis import OwnRedis
+
+RATE = 500
+
+
+@dataclass
+class Field:
+    """A gateway, a Redis, and a way to start instances."""
+
+    gateway: ScriptedGateway
+    redis: OwnRedis
+    instances: Instances
+
+
+@asynccontextmanager
+async def field(**options: Any) -> AsyncIterator[Field]:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "redis"
+        data.mkdir()
+        redis = OwnRedis(data)
+        redis.start()
+        async with serve_gateway(ScriptedGateway(guilds=64, **options)) as gateway:
+            instances = Instances(gateway, Path(folder))
+            try:
+                yield Field(gateway, redis, instances)
+            finally:
+                await instances.close()
+                redis.kill()
+
+
+async def until(predicate: Callable[[], bool], seconds: float = 90) -> float:
+    """Wait; return how long it took."""
+    start = time.monotonic()
+    while not predicate():
+        if time.monotonic() - start > seconds:
+            raise TimeoutError
+        await asyncio.sleep(0.02)
+    return time.monotonic() - start
+
+
+async def settled(on: Field, sent: list[int]) -> str:
+    """Wait for everything sent; say what is wrong, or ''."""
+    try:
+        await until(lambda: len(published(on.redis.url)) >= len(sent), 60)
+        await asyncio.sleep(0.5)
+        assert_once_in_order(on.redis.url, sent)
+    except (TimeoutError, AssertionError) as error:
+        return f"WRONG: {error or 'not everything arrived'}"
+    return ""
+
+
+async def kill() -> str:
+    async with field() as on:
+        instance = await on.instances.start(on.redis.url, SHARD_COUNT=4)
+        await until(lambda: len(on.gateway.connected()) == 4)
+        traffic, back = Traffic(on.gateway, RATE), []
+        for _ in range(10):
+            await asyncio.sleep(random.uniform(0.2, 3.0))
+            await instance.kill()
+            instance = await on.instances.start(on.redis.url, SHARD_COUNT=4)
+            back.append(await until(lambda: len(on.gateway.connected()) == 4))
+        await asyncio.sleep(1)
+        sent = await traffic.stop()
+        wrong = await settled(on, sent)
+        identifies = len(on.gateway.did("identify"))
+        if identifies != 4:
+            wrong = wrong or "WRONG: more than the first IDENTIFY of each shard"
+    return f"{len(sent)} messages, {identifies} IDENTIFYs for 4 shards, back after at most {max(back):.1f} s {wrong}"
+
+
+async def instances() -> str:
+    async with field() as on:
+        first = await on.instances.start(on.redis.url, SHARD_COUNT=4)
+        await until(lambda: len(on.gateway.connected()) == 4)
+        second = await on.instances.start(on.redis.url, SHARD_COUNT=4)
+        await until(lambda: len(on.gateway.did("resume", accepted=True)) == 2)
+        await asyncio.sleep(2)
+        traffic = Traffic(on.gateway, RATE)
+        await asyncio.sleep(3)
+        resumes = len(on.gateway.did("resume", accepted=True))
+        first.signal_all(signal.SIGSTOP)
+        frozen = await until(lambda: len(on.gateway.did("resume", accepted=True)) == resumes + 2)
+        await asyncio.sleep(3)
+        first.signal_all(signal.SIGCONT)
+        await until(lambda: len(on.gateway.did("resume", accepted=True)) == resumes + 4)
+        await asyncio.sleep(3)
+        await second.kill()
+        dead = await until(lambda: len(on.gateway.did("resume", accepted=True)) == resumes + 6)
+        await asyncio.sleep(2)
+        sent = await traffic.stop()
+        wrong = await settled(on, sent)
+        if max(frozen, dead) > 10 or len(on.gateway.did("identify")) != 4:
+            wrong = wrong or "WRONG: too late, or IDENTIFY was spent"
+    return (
+        f"{len(sent)} messages; moved {frozen:.1f} s after the freeze, {dead:.1f} s after the death {wrong}"
+    )
+
+
+async def takeover() -> str:
+    async with field() as on:
+        old = await on.instances.start(on.redis.url, SHARD_COUNT=16)
+        await until(lambda: len(on.gateway.connected()) == 16)
+        traffic = Traffic(on.gateway, RATE)
+        await asyncio.sleep(2)
+        start = time.monotonic()
+        await on.instances.start(on.redis.url, "--takeover", SHARD_COUNT=16)
+        status = await asyncio.wait_for(old.process.wait(), 90)
+        took = time.monotonic() - start
+        await asyncio.sleep(2)
+        sent = await traffic.stop()
+        wrong = await settled(on, sent)
+        closed = {event["shard"]: event["at"] for event in on.gateway.did("closed")}
+        gaps = [event["at"] - closed[event["shard"]] for event in on.gateway.did("resume", accepted=True)]
+        if status or len(on.gateway.did("identify")) != 16 or len(gaps) != 16 or max(gaps) > 1:
+            wrong = wrong or "WRONG: IDENTIFY was spent, or a gap of more than 1 s"
+    return f"{len(sent)} messages, 16 shards in {took:.1f} s, longest gap {max(gaps) * 1000:.0f} ms {wrong}"
+
+
+async def redis() -> str:
+    lines = []
+    for with_data in (True, False):
+        async with field() as on:
+            await on.instances.start(on.redis.url, SHARD_COUNT=4)
+            await until(lambda on=on: len(on.gateway.connected()) == 4)
+            traffic = Traffic(on.gateway, RATE)
+            await asyncio.sleep(3)
+            before = len(traffic.sent)
+            on.redis.kill()
+            if not with_data:
+                on.redis.erase()
+            await asyncio.sleep(20)
+            on.redis.start()
+            await asyncio.sleep(5)
+            sent = await traffic.stop()
+            if with_data:
+                wrong = await settled(on, sent)
+                lines.append(f"with data: {len(sent)} messages, none lost {wrong}")
+            else:
+                await until(
+                    lambda on=on, sent=sent: len(published(on.redis.url)) >= len(sent) - before - RATE, 60
+                )
+                await asyncio.sleep(2)
+                there = {int(envelope.json()["id"]) for envelope in published(on.redis.url)}
+                missing = [key for key in sent if key not in there]
+                late = [key for key in missing if key in sent[before:]]
+                wrong = "WRONG: lost what came afterwards" if late else ""
+                lines.append(f"without: {len(sent)} messages, {len(missing)} lost, all from before {wrong}")
+            if len(on.gateway.did("identify")) != 4:
+                lines.append("WRONG: IDENTIFY was spent")
+    return "; ".join(lines)
+
+
+async def start() -> str:
+    async with field(max_concurrency=16) as on:
+        begin = time.monotonic()
+        await on.instances.start(on.redis.url, SHARD_COUNT=64)
+        await until(lambda: len(on.gateway.connected()) == 64)
+        took = time.monotonic() - begin
+        identifies = on.gateway.did("identify")
+        order = [event["shard"] for event in identifies]
+        buckets: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for event in identifies:
+            buckets[event["shard"] % 16].append((event["shard"], event["at"]))
+        spacings = [b[1] - a[1] for bucket in buckets.values() for a, b in pairwise(bucket)]
+        rows = [
+            sorted(order[row * 16 : row * 16 + 16]) == list(range(row * 16, row * 16 + 16))
+            for row in range(4)
+        ]
+        wrong = ""
+        if (
+            not all(rows)
+            or len(order) != 64
+            or min(spacings) < 5.0
+            or any(event["too_fast"] for event in identifies)
+        ):
+            wrong = f"WRONG: order {order}"
+    return (
+        f"64 shards in {took:.1f} s, 5 s window, spacing {min(spacings):.2f} to {max(spacings):.2f} s {wrong}"
+    )
+
+
+SCENARIOS = {function.__name__: function for function in (kill, instances, takeover, redis, start)}
+
+
+def main(names: list[str]) -> int:
+    """Run the named scenarios, or all."""
+    failed = False
+    for name in names or SCENARIOS:
+        line = asyncio.run(SCENARIOS[name]())
+        print(f"{name:<10} {line}", flush=True)
+        failed = failed or "WRONG" in line
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
