@@ -26,9 +26,12 @@ local KEEP = 3600               -- seconds that an unused bucket is remembered
 local time = redis.call('TIME')
 local now = time[1] * SECOND + time[2]
 
-redis.call('ZADD', prefix .. 'processes', now, process)
-redis.call('ZREMRANGEBYSCORE', prefix .. 'processes', '-inf', now - 60 * SECOND)
-redis.call('EXPIRE', prefix .. 'processes', 120)
+-- Each process tells now and then that it is there.
+if process ~= '' then
+  redis.call('ZADD', prefix .. 'processes', now, process)
+  redis.call('ZREMRANGEBYSCORE', prefix .. 'processes', '-inf', now - 60 * SECOND)
+  redis.call('EXPIRE', prefix .. 'processes', 120)
+end
 local processes = redis.call('ZCARD', prefix .. 'processes')
 
 local function numbers(key, ...)
@@ -64,7 +67,7 @@ local function stay(queue, turn)
 end
 
 -- The budget for bad answers: counts per 30 s, so the window is 600 to 630 s and never too short.
-local slot, bad, oldest = math.floor(now / (30 * SECOND)), 0, nil
+local slot, bad, oldest, blocked = math.floor(now / (30 * SECOND)), 0, nil, 0
 local counts = redis.call('HGETALL', bad_key)
 for i = 1, #counts, 2 do
   local at = tonumber(counts[i])
@@ -73,6 +76,8 @@ for i = 1, #counts, 2 do
   elseif at then
     bad = bad + counts[i + 1]
     if not oldest or at < oldest then oldest = at end
+  else
+    blocked = tonumber(counts[i + 1])
   end
 end
 local function answer(verdict, wait, lane, epoch)
@@ -81,7 +86,6 @@ end
 
 if token ~= '' and redis.call('EXISTS', prefix .. 'out:' .. token) == 1 then return answer('out', 0) end
 if webhook ~= '' and redis.call('EXISTS', prefix .. 'gone:' .. webhook) == 1 then return answer('gone', 0) end
-local blocked = tonumber(redis.call('HGET', bad_key, 'blocked') or nil) or 0
 local spent = math.max(blocked - now, bad >= bad_limit and (oldest + 21) * 30 * SECOND - now or 0)
 if spent > 0 then
   if spent > left then return answer('bad', spent) end
@@ -146,8 +150,8 @@ end
 -- window is used, and in no window does anybody exceed the limit. Whoever has n calls before it takes the n-th
 -- slot from now: if the first in the queue is slow to come, the second does not lose its own slot by that.
 local global_key, grants_key = prefix .. 'global', prefix .. 'grants'
-local next_due, period, for_bucket, before = 0, 0, wait > 0, 0
-if counts_globally then
+local next_due, period, for_bucket = 0, 0, wait > 0
+if counts_globally and wait < SECOND then
   local g = numbers(global_key, 'next', 'pause', 'spread', 'spread_at')
   local spread = math.max(SPREAD, (g[3] or 0) - (now - (g[4] or 0)) / 1000)
   period = (SECOND + spread) / global_limit
@@ -162,7 +166,7 @@ if counts_globally then
     local at = redis.call('ZREVRANGE', grants_key, count - 1, count - 1, 'WITHSCORES')[2]
     return at and tonumber(at) + stretched or 0
   end
-  before = waiting_before('@')
+  local before = waiting_before('@')
   local turn = math.max(g[2] or 0, leaves(global_limit - before % global_limit) +
     math.floor(before / global_limit) * stretched)
   if paced or leaves(math.max(1, math.floor(global_limit / 5))) > now then
@@ -172,23 +176,30 @@ if counts_globally then
 end
 
 if wait > left then
-  leave('@')
-  if lane then leave(lane) end
+  if position ~= 0 then
+    leave('@')
+    if lane then leave(lane) end
+  end
   return answer(for_bucket and 'late_bucket' or 'late_global', wait)
 end
+local asked_before = position ~= 0
 if position == 0 then position = priority * 1e12 + redis.call('INCR', prefix .. 'arrivals') end
 if wait > 0 then
   -- Far from the front the estimate is rough, and calls ahead may give up: ask again earlier.
   local hint = wait
   if hint > 4 * POLL then hint = math.min(hint * 0.7, 15 * SECOND) end
   if lane then stay(lane, now + hint) end
-  if counts_globally and not for_bucket then stay('@', now + hint) else leave('@') end
+  if counts_globally then
+    if not for_bucket then stay('@', now + hint) elseif asked_before then leave('@') end
+  end
   return answer('wait', math.ceil(hint), lane, epoch)
 end
 
-leave('@')
+if asked_before then
+  leave('@')
+  if lane then leave(lane) end
+end
 if lane then
-  leave(lane)
   if limit and fresh then
     epoch = epoch + 1
     redis.call('HSET', state_key, 'remaining', limit - 1, 'reset', now + window, 'epoch', epoch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from importlib.resources import files
 from typing import Any
 
@@ -14,6 +15,9 @@ from app.adapters.discord.slots import Answer, Outcome, Ticket, Verdict
 
 MICROSECONDS = 1_000_000
 
+HEARTBEAT_SECONDS = 5.0
+"""Processes that were silent for a minute do not count."""
+
 INTERACTION_TOKEN_SECONDS = 3600
 """How long a dead interaction token is remembered; it lives 15 minutes (contract 1.3)."""
 
@@ -24,6 +28,7 @@ class SharedLimiter:
     def __init__(self, redis: Redis, limits: Limits, process: str) -> None:
         self._limits = limits
         self._process = process
+        self._tell_at = 0.0
         self._batches = ScriptBatches(redis, [f"discord:{limits.bot}:", f"discord:bad:{limits.egress}"])
         here = files(__package__)
         self._take = Script.of(here.joinpath("rate_limiter.lua").read_text("utf-8"))
@@ -43,7 +48,7 @@ class SharedLimiter:
             max(0, int(left * MICROSECONDS)),
             self._limits.global_rate,
             self._limits.bad_answers_stop,
-            self._process,
+            self._heartbeat(),
             target.webhook or "",
             "" if target.route.has_token or ticket.checks_token else self._limits.token_digest,
         ]
@@ -53,7 +58,8 @@ class SharedLimiter:
                 verdict = Verdict(Answer.GO, lane=reply[3].decode(), epoch=int(reply[4]))
                 self._batches.post(self._settle, self._settling(ticket, verdict, Outcome()))
 
-        reply = await self._batches.run(self._take, arguments, abandoned=give_back)
+        urgent = not ticket.priority.paced
+        reply = await self._batches.run(self._take, arguments, urgent=urgent, abandoned=give_back)
         answer, wait, position, lane, epoch, processes, bad = reply
         ticket.position = int(position)
         return Verdict(
@@ -65,8 +71,16 @@ class SharedLimiter:
             int(bad),
         )
 
+    def _heartbeat(self) -> str:
+        """Return the name of this process when it is time to tell that it is there, else nothing."""
+        now = time.monotonic()
+        if now < self._tell_at:
+            return ""
+        self._tell_at = now + HEARTBEAT_SECONDS
+        return self._process
+
     async def settle(self, ticket: Ticket, verdict: Verdict, outcome: Outcome) -> None:
-        await self._batches.run(self._settle, self._settling(ticket, verdict, outcome))
+        await self._batches.run(self._settle, self._settling(ticket, verdict, outcome), urgent=True)
 
     def _settling(self, ticket: Ticket, verdict: Verdict, outcome: Outcome) -> list[str | int]:
         target, bucket = ticket.target, outcome.bucket
