@@ -76,6 +76,13 @@ async def test_windows_are_atomic_over_many_processes(house: House, redis: Redis
     assert sorted(counts) == list(range(1, 61))
 
 
+async def test_a_burst_that_is_judged_out_of_order_is_still_one(redis: Redis) -> None:
+    windows = RedisWindows(redis)
+    counts = [await windows.count("{1}:late", str(n), 10**12 + n * 1000, 5000) for n in (4, 3, 2, 1, 0)]
+    assert counts == [1, 2, 3, 4, 5]
+    assert await windows.count("{1}:late", "far", 10**12 + 20_000, 5000) == 1
+
+
 async def test_a_replay_counts_as_redis_does(redis: Redis) -> None:
     real, replayed = RedisWindows(redis), ReplayedWindows()
     for n, at in enumerate([0, 1000, 1000, 4000, 5001, 5002, 12_000, 12_001]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from importlib.resources import files
 
 from redis.asyncio import Redis
@@ -35,4 +35,5 @@ class ReplayedWindows:
         insort(times, at_ms)
         if len(times) > MOST_KEPT:
             del times[: -MOST_KEPT // 2]
-        return bisect_right(times, at_ms) - bisect_right(times, at_ms - window_ms)
+        last = times[bisect_left(times, at_ms + window_ms) - 1]
+        return bisect_right(times, last) - bisect_right(times, last - window_ms)
