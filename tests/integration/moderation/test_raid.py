@@ -10,7 +10,6 @@ import pytest
 from redis.asyncio import Redis
 
 from app.adapters.postgres.pool import transaction
-from app.features.moderation.cases import store as cases
 from app.features.moderation.raid.alarm import CALM_KIND, WAVE_KIND, RaidAlarm
 from app.features.moderation.raid.joins import Joins
 from app.features.moderation.raid.settings import Level, RaidSettings
@@ -224,4 +223,3 @@ def test_the_moment_of_joining() -> None:
     from app.features.moderation.raid.alarm import moment
 
     assert moment(None, 1000) == datetime.fromtimestamp(1, UTC)
-    assert cases.find_case is not None
