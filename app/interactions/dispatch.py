@@ -169,7 +169,7 @@ class Dispatcher:
             return await self._autocomplete(declared, route, interaction, audience)
         bound = self._bound[id(declared)]
         if isinstance(declared, Command):
-            call = Call(interaction, audience.locale, self._clock(), declared.full_name)
+            call = Call(interaction, audience.locale, self._clock(), route.name)
             arguments = self._command_arguments(declared, route, interaction)
             return await bound.function(call, *arguments, **bound.services)
         assert isinstance(declared, Component)

@@ -144,7 +144,11 @@ def read_entries(form: type[Form], components: Any, resolved: Resolved) -> Entri
     Labels, rows and whatever comes later are walked through; leaves are known by custom id and type. Unknown
     leaves are ignored, missing ones count as empty. Raises InvalidInteraction.
     """
-    leaves = {leaf.get("custom_id"): leaf for leaf in _leaves(components, depth=4)}
+    leaves = {
+        custom_id: leaf
+        for leaf in _leaves(components, depth=4)
+        if isinstance(custom_id := leaf.get("custom_id"), str)
+    }
     entries: Entries = {}
     for name, shown, _ in form.spec.inputs:
         leaf = leaves.get(name)

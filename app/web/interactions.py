@@ -32,6 +32,7 @@ from app.locale.text import Text, t
 from app.observability import metrics
 from app.web.asgi import Receive, Scope, Send, refuse, respond, signed_body
 from app.web.flights import Flight, Flights
+from app.web.server import answer_at_once
 from app.web.unsigned import Unsigned
 
 _COMMAND = InteractionType.APPLICATION_COMMAND
@@ -104,7 +105,7 @@ class InteractionsEndpoint:
             interaction = parse_interaction(body)
             route = self._dispatcher.route(interaction)
             if route.kind is InteractionType.PING:
-                await respond(send, 200, PONG)
+                await _answer(send, PONG)
                 _PING.observe((time.perf_counter() - started) * 1000)
                 return
             await self._guarded(route, interaction, send, started)
@@ -118,16 +119,16 @@ class InteractionsEndpoint:
         if verdict is ADMITTED:
             await self._handle(route, interaction, send, started)
         elif isinstance(verdict, Repeated):
-            await respond(send, 200, verdict.answer)
+            await _answer(send, verdict.answer)
             _observe(route, "repeated", started)
         elif isinstance(verdict, Limited):
             answer = self._dispatcher.refuse(TooFast(verdict), route, interaction)
             self._gate.settle(interaction.id, answer.body)
-            await respond(send, 200, answer.body)
+            await _answer(send, answer.body)
             _observe(route, "limited", started)
         else:
             assert verdict is UNDER_WAY
-            await respond(send, 200, self._dispatcher.refuse(StillWorking(), route, interaction).body)
+            await _answer(send, self._dispatcher.refuse(StillWorking(), route, interaction).body)
             _observe(route, "under_way", started)
 
     async def _handle(self, route: Route, interaction: Interaction, send: Send, started: float) -> None:
@@ -151,7 +152,7 @@ class InteractionsEndpoint:
             self.flights.end(flight)
         if flight.waiting is None:
             self._gate.settle(interaction.id, answer.body)
-            await respond(send, 200, answer.body)
+            await _answer(send, answer.body)
             _observe(route, "answered" if answer.deferral is None else "job", started)
         else:
             self._deliver(flight, flight.waiting, answer)
@@ -206,7 +207,7 @@ class InteractionsEndpoint:
         self._gate.settle(flight.interaction.id, flight.waiting.body)
         _observe(flight.route, "deferred", flight.started)
         metrics.AUTOMATIC_DEFERRALS.labels(flight.route.kind.name.lower()).inc()
-        sending = asyncio.create_task(respond(flight.send, 200, flight.waiting.body))
+        sending = asyncio.create_task(_answer(flight.send, flight.waiting.body))
         self._sending.add(sending)
         sending.add_done_callback(self._sending.discard)
 
@@ -242,6 +243,11 @@ _OBSERVED = {
 _PING = _OBSERVED[InteractionType.PING, "answered"]
 _UNSIGNED = metrics.INTERACTION_MS.labels("unknown", "unsigned")
 _INVALID = metrics.INTERACTION_MS.labels("unknown", "invalid")
+
+
+async def _answer(send: Send, body: bytes) -> None:
+    if not answer_at_once(send, body):
+        await respond(send, 200, body)
 
 
 def _observe(route: Route, outcome: str, started: float) -> None:

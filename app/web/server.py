@@ -1,64 +1,47 @@
-"""Uvicorn as we run it: our own stop, our own socket, and one write for each answer."""
+"""Uvicorn as we run it: our own stop, our own socket, and one write for an interaction's answer."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.errors import ConfigurationError
 from app.settings import Settings
-from app.web.asgi import ASGIApp
+from app.web.asgi import ASGIApp, Send
 
 CLOSING_SECONDS = 2.0
 """Kept of SHUTDOWN_SECONDS for late answers and for closing connections."""
 
 
-class JoinedWrites:
-    """A transport that writes once per loop turn what it was given in pieces.
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 
-    Uvicorn writes an answer's head and its body apart, and uvloop makes a system call of each: with the packets that
-    follow from it, a tenth of what a request costs.
+
+def answer_at_once(send: Send, body: bytes) -> bool:
+    """Write a 200 with a JSON body as a whole; False when it has to be sent as ASGI messages.
+
+    Uvicorn checks and writes an answer's head and body apart, and uvloop makes a system call of each: a tenth of what
+    an interaction costs. Where `send` is uvicorn's own, on a connection that stays open, this does what its two
+    messages do, in one write.
     """
-
-    __slots__ = ("_loop", "_pieces", "_transport")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._pieces: list[bytes] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Take a piece."""
-        if not self._pieces:
-            self._loop.call_soon(self._flush)
-        self._pieces.append(data)
-
-    def close(self) -> None:
-        """Write what is left, then close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._pieces:
-            self._transport.write(b"".join(self._pieces))
-            self._pieces.clear()
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol on a transport that joins writes."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin a connection."""
-        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]
+    cycle = getattr(send, "__self__", None)
+    if (
+        type(cycle) is not RequestResponseCycle
+        or cycle.response_started
+        or cycle.disconnected
+        or cycle.default_headers
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+    ):
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.transport.write(_HEAD % len(body) + body)
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 class Server(uvicorn.Server):
@@ -75,7 +58,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http=HttpProtocol,
+        http="httptools",
         ws="none",
         lifespan="on",
         access_log=False,  # 47 µs a request; the metrics count instead

@@ -14,7 +14,7 @@ from nacl.signing import SigningKey
 
 from tests.fixtures.replicas import Replica, caddy, send_counts
 
-COMMANDS = 1_200
+COMMANDS = 600
 
 
 @pytest.mark.process

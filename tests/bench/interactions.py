@@ -12,7 +12,6 @@ With hikari installed in another environment, `BENCH_PEERS_PYTHON=/path/to/pytho
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
 import socket
@@ -33,7 +32,7 @@ from nacl.signing import SigningKey
 from app.adapters.embedded import embedded_stores
 from app.adapters.postgres.migrate import migrate
 from app.settings import Settings
-from tests.bench.load import Load, generate
+from tests.fixtures.load import Load, generate
 from tests.fixtures.signed_requests import APPLICATION_ID, Requests
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/bench/interactions"
@@ -137,7 +136,7 @@ def measure(server: Server, environment: dict[str, str], key: SigningKey, count:
         if load.statuses[200] != count or not all(
             b'"type":4' in body.replace(b" ", b"") for body in load.bodies
         ):
-            raise SystemExit(f"{server.name} answered {dict(load.statuses)} {load.bodies[:1]}")
+            raise SystemExit(f"{server.name} answered {dict(load.statuses)} {list(load.bodies)[:1]}")
         server.cpu_us.append((after.user - before.user + after.system - before.system) / count * 1e6)
         server.per_second.append(count / load.seconds)
         server.p99_ms.append(load.percentile(0.99))

@@ -26,7 +26,7 @@ from nacl.signing import SigningKey
 
 from app.settings import Settings
 from app.web.main import create_app
-from tests.bench.signed_requests import APPLICATION_ID, Requests
+from tests.fixtures.signed_requests import APPLICATION_ID, Requests
 
 Headers = list[tuple[bytes, bytes]]
 CONCURRENT = 64

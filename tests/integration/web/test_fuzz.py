@@ -10,7 +10,7 @@ from tests.fixtures.sample_feature import option
 from tests.fixtures.web import OpenWeb
 
 SEED = 20261124
-ROUNDS = 600
+ROUNDS = 400
 PATHS = (
     "/interactions",
     "/webhook-events",

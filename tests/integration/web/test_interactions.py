@@ -11,6 +11,7 @@ import pytest
 
 from app.web.asgi import MAX_BODY
 from tests.fixtures.discord_server import DiscordServer, Scripted
+from tests.fixtures.load import generate
 from tests.fixtures.sample_feature import option
 from tests.fixtures.web import OpenWeb, Web
 
@@ -114,10 +115,14 @@ async def test_five_hundred_replays_of_one_press_on_two_replicas_have_one_effect
         origin = one.caller.command("panel")
         shown = await one.caller.send(origin)
         press = orjson.dumps(one.caller.press(shown["data"], origin))
-        answers = await asyncio.gather(*(web.caller.post(press) for web in (one, other) * 250))
-        assert {answer.status_code for answer in answers} == {200}
-        assert len({answer.content for answer in answers}) == 1
-        assert answers[0].json()["data"]["content"] == "pressed 7"
+        request = one.caller.requests.http("/interactions", press)
+        loads = await asyncio.gather(
+            *(generate(int(web.url.rpartition(":")[2]), [request] * 250, 250) for web in (one, other))
+        )
+        for load in loads:
+            assert load.statuses == {200: 250}
+        (answer,) = loads[0].bodies + loads[1].bodies
+        assert orjson.loads(answer)["data"]["content"] == "pressed 7"
         assert [note for _, note in effects_of()] == ["press 7"]
 
 
