@@ -122,9 +122,11 @@ async def test_one_open_appeal_per_case_and_none_after_it_is_decided(house: Hous
 
     assert sorted(await asyncio.gather(*(appeal() for _ in range(8)))) == [False] * 7 + [True]
     async with transaction(house.pool) as conn:
-        assert await appeals.decide(
-            conn, house.guild, 1, "upheld", by=UserId(ADMIN), now=house.now()
-        ) or await appeals.latest(conn, house.guild, 1)
+        opened = await appeals.latest(conn, house.guild, 1)
+        assert opened is not None
+        by, now = UserId(ADMIN), house.now()
+        assert await appeals.decide(conn, house.guild, opened.appeal_id, "upheld", by=by, now=now)
+        assert not await appeals.decide(conn, house.guild, opened.appeal_id, "overturned", by=by, now=now)
     with pytest.raises(UserError, match="stands"):
         await service.open(house.guild, 1, UserId(MEMBER), WHY, dm=None)
 
