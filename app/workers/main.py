@@ -5,6 +5,7 @@ started and joined in `run_worker`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -130,6 +131,8 @@ class Worker:
         async with serve_health(
             settings.host, settings.worker_health_port, "WORKER_HEALTH_PORT", checks, details, move_on=True
         ) as port:
+            gc.collect()
+            gc.freeze()  # what the start made stays for ever: no collection has to look at it again
             log.info(
                 "worker started",
                 extra={"worker": self.name, "groups": [c.name for c in self.consumers], "health_port": port},
