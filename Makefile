@@ -18,6 +18,7 @@ setup: $(VENV)/.ready ## build .venv from the hashed locks
 
 # Three steps with a line each, so that somebody who waits sees what for.
 $(VENV)/.ready: requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Gatehouse needs Python 3.11 or newer."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Gatehouse needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@echo "[1/3] creating the virtual environment $(VENV)"

@@ -19,6 +19,7 @@ SIZE = {"width": 1440, "height": 900}
 TALK = (
     ("jonas", "I finished it on the train. That last chapter!"),
     ("aiko", "No spoilers please, I am on page 212 😅"),
+    ("maya", "Tea is ready, and the window seat is free."),
     ("priya", "I put the questions for Thursday into #book-of-the-month."),
     ("diego", "Is chapter ten homework, or for the brave?"),
     ("sam.okafor", "Thursday at eight then? I bring the lemon cake."),
