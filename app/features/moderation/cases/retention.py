@@ -19,7 +19,7 @@ from app.streams.store import Scheduled, schedule
 log = logging.getLogger(__name__)
 
 FORGET_KIND = "moderation.forget"
-"""The first piece of this work is scheduled by migration 0014."""
+"""The first piece of this work is scheduled by migration 0010."""
 EVERY = timedelta(days=1)
 ROWS = 500
 """Rows of one transaction: locks stay short."""
