@@ -92,10 +92,13 @@ async def _rebuild_rule(conn: Conn, record: Record, finding: Finding) -> tuple[s
     if record.normalised is None:
         return f"{where}: the text's retention is over, as recorded", True
     try:
-        judge = kind.compile(kind.parse(stored.settings))
+        parsed = kind.parse(stored.settings)
+        judge = kind.compile(parsed)
     except (UserError, ValueError):
         return f"DIFFERS: {where} does not compile any more", False
     if judge(Sample(TextView.of(record.normalised))) is None:
+        if kind.lists is not None and kind.lists(parsed):
+            return f"{where}: by a domain list, which has no versions, as recorded", True
         return f"DIFFERS: {where} does not match the text", False
     return f"rebuilt: {where} matches", True
 
