@@ -71,4 +71,5 @@ KIND = RuleKind(
     settings=AccountSettings,
     compile=compile_account,
     category="account",
+    by_text=False,
 )

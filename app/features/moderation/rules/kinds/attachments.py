@@ -78,4 +78,5 @@ KIND = RuleKind(
     settings=AttachmentSettings,
     compile=compile_attachments,
     category="attachments",
+    by_text=False,
 )

@@ -54,4 +54,5 @@ KIND = RuleKind(
     settings=CapsSettings,
     compile=compile_caps,
     category="caps",
+    by_text=False,
 )

@@ -52,4 +52,5 @@ KIND = RuleKind(
     settings=EmojiSettings,
     compile=compile_emoji,
     category="emoji",
+    by_text=False,
 )

@@ -55,5 +55,6 @@ KIND = RuleKind(
     settings=FloodSettings,
     compile=compile_flood,
     category="flood",
+    by_text=False,
     watch=watch_flood,
 )

@@ -54,4 +54,5 @@ KIND = RuleKind(
     settings=MentionSettings,
     compile=compile_mentions,
     category="mentions",
+    by_text=False,
 )

@@ -71,5 +71,6 @@ KIND = RuleKind(
     settings=RepeatSettings,
     compile=compile_repeat,
     category="repeat",
+    by_text=False,
     watch=watch_repeat,
 )

@@ -43,5 +43,6 @@ KIND = RuleKind(
     settings=ZalgoSettings,
     compile=compile_zalgo,
     category="zalgo",
+    by_text=False,
     names=True,
 )
