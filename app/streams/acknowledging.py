@@ -8,6 +8,7 @@ from collections.abc import Callable
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
+from app.streams.cancellation import end_if_cancelled
 from app.streams.entry import Entry
 from app.streams.partition import Partition
 from app.streams.settlement import Settlement
@@ -34,6 +35,7 @@ class Acknowledging:
         """Acknowledge until cancelled; while Redis is away, keep everything and try again."""
         failures = 0
         while True:
+            end_if_cancelled()
             await self._wake.wait()
             self._wake.clear()
             batch, self._ended = self._ended, []

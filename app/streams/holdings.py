@@ -17,6 +17,7 @@ from app.adapters.postgres.pool import Pool, transaction
 from app.errors import AppError
 from app.observability import metrics
 from app.streams import store
+from app.streams.cancellation import end_if_cancelled
 from app.streams.entry import Entry
 from app.streams.failure import describe
 from app.streams.intake import GroupMissing, Intake, create_group
@@ -113,6 +114,7 @@ class Holdings:
         interval = self._leases.seconds / RENEWALS
         try:
             while not self._departed.is_set():
+                end_if_cancelled()
                 self._nudge.clear()
                 pause = interval
                 try:

@@ -13,6 +13,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
 from app.observability import metrics
+from app.streams.cancellation import end_if_cancelled
 from app.streams.delayed import Delayed
 from app.streams.entry import Entry
 from app.streams.failure import describe
@@ -70,6 +71,7 @@ class Reading:
         """Read until `stop`."""
         failures = 0
         while not stop.is_set():
+            end_if_cancelled()
             usable = holdings.usable()
             readable = [partition.number for partition in usable if partition.put_off < DELAYED_MOST]
             if not readable or not self._waiting.has_room or self._gate.remaining():
@@ -126,6 +128,7 @@ class Reading:
     async def try_again(self, holdings: Holdings, stop: asyncio.Event) -> None:
         """Bring in what is due to be tried again, until `stop`."""
         while not stop.is_set():
+            end_if_cancelled()
             with suppress(TimeoutError):
                 async with asyncio.timeout(DELAYED_SECONDS):
                     await stop.wait()

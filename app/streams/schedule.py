@@ -34,6 +34,7 @@ from app.errors import AppError
 from app.observability import metrics
 from app.services import Services, bind
 from app.streams import store
+from app.streams.cancellation import end_if_cancelled
 from app.streams.declare import Job
 from app.streams.failure import Again, Dead, describe, frames, is_unavailable, judge
 from app.streams.store import Scheduled
@@ -97,6 +98,7 @@ class Schedule:
 
     async def _hold(self) -> None:
         while True:
+            end_if_cancelled()
             await asyncio.sleep(HOLD_SECONDS)
             if not self._running:
                 continue
@@ -109,6 +111,7 @@ class Schedule:
     async def _poll(self, stop: asyncio.Event) -> None:
         failures = 0
         while not stop.is_set():
+            end_if_cancelled()
             self._wake.clear()
             try:
                 pause = await self._take()
@@ -220,6 +223,7 @@ class Schedule:
         """Wake when work is scheduled that is due at once."""
         failures = 0
         while True:
+            end_if_cancelled()
             try:
                 async for _ in store.wakes(self._url):
                     failures = 0

@@ -17,6 +17,7 @@ from app.adapters.postgres.pool import Pool, transaction
 from app.errors import AppError
 from app.observability import metrics
 from app.streams import dead_letters, lag, store
+from app.streams.cancellation import end_if_cancelled
 from app.streams.consumer import GroupConsumer
 from app.streams.failure import describe
 
@@ -32,6 +33,7 @@ PRUNE_ROWS = 5_000
 async def measure_forever(redis: Redis, consumers: Sequence[GroupConsumer]) -> None:
     """Set the gauges of the groups every MEASURE_SECONDS, until cancelled."""
     while True:
+        end_if_cancelled()
         for consumer in consumers:
             status = consumer.status()
             metrics.STREAM_WAITING.labels(consumer.name).set(status.waiting)
@@ -49,6 +51,7 @@ async def prune_forever(
 ) -> None:
     """Forget what is old, about once an hour, until cancelled. Workers that do it at once share the rows."""
     while True:
+        end_if_cancelled()
         await asyncio.sleep(PRUNE_SECONDS * uniform(0.5, 1.0))
         try:
             await prune(redis, postgres, groups, now=clock())
