@@ -272,6 +272,7 @@ READS = [
     ),
     ("trigger_typing", (CHANNEL,), {}, "POST /channels/33/typing", {}),
     ("delete_channel_permission", (CHANNEL, ROLE), {}, "DELETE /channels/33/permissions/66", {}),
+    ("delete_channel", (CHANNEL,), {}, "DELETE /channels/33", {}),
     ("leave_guild", (GUILD,), {}, "DELETE /users/@me/guilds/22", {}),
     ("remove_guild_member", (GUILD, USER), {}, "DELETE /guilds/22/members/55", {}),
     ("remove_guild_ban", (GUILD, USER), {}, "DELETE /guilds/22/bans/55", {}),
