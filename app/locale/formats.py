@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
 
 from app.locale.text import Percent
@@ -59,13 +60,27 @@ def format_value(value: Any, locale: str, render: Callable[[Any], str]) -> str:
 
 
 def format_number(number: float | Decimal, locale: str) -> str:
-    """Return a number with the locale's separators. Small integers, the usual case, cost nothing."""
-    if isinstance(number, int) and -1000 < number < 1000:
-        return str(int(number))
+    """Return a number with the locale's separators. Integers, the usual case, cost next to nothing."""
+    if isinstance(number, int) and number > -1000:
+        if number < 1000:
+            return str(int(number))
+        if (separator := _thousands(locale)) is not None:
+            grouped = number >= _GROUPED_FROM.get(locale.partition("_")[0], 0)
+            return f"{number:,}".replace(",", separator) if grouped else str(number)
     from babel.numbers import format_decimal
 
     grouped = abs(float(number)) >= _GROUPED_FROM.get(locale.partition("_")[0], 0)
     return format_decimal(number, locale=locale, group_separator=grouped)
+
+
+@cache
+def _thousands(locale: str) -> str | None:
+    """Return what stands between groups of three digits; None where groups have other sizes."""
+    from babel import Locale
+    from babel.numbers import get_group_symbol
+
+    pattern = Locale.parse(locale).decimal_formats[None]
+    return get_group_symbol(locale) if pattern.grouping == (3, 3) else None
 
 
 def format_duration(duration: timedelta, locale: str) -> str:
