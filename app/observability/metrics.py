@@ -277,7 +277,9 @@ PROVIDER_MS = histogram(
     "provider_latency_ms", "Time of successful provider calls, by endpoint.", ("endpoint",)
 )
 MODERATION_REVIEWS = counter(
-    "moderation_reviews_total", "Review items decided by people, by kind and resolution.", ("kind", "resolution")
+    "moderation_reviews_total",
+    "Review items decided by people, by kind and resolution.",
+    ("kind", "resolution"),
 )
 MODERATION_SECONDS = histogram(
     "moderation_reaction_ms", "Time from a message's arrival at the ingester to the sanction carried out."
