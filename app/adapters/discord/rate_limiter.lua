@@ -112,7 +112,7 @@ if lane then
   limit, remaining, reset, window = s[1], s[2], s[3], s[4]
   epoch, settled, probe, shut = s[5] or 0, s[6], s[7] or 0, s[8] or 0
   probing = probing or not limit
-  local free, ready = 1, now
+  local free, ready, steady = 1, now, nil
   if shut > now then
     free, ready = 0, shut
   elseif limit then
@@ -123,6 +123,12 @@ if lane then
       ready = math.max(reset, now + (now >= reset and POLL or 0))
     elseif paced then
       local due = fresh and now or reset - window + (limit - remaining) * window / limit
+      steady = due
+      if remaining == 1 and limit > 1 and not fresh then
+        -- The last slot is kept for somebody more urgent until a late answer would put it into the next window.
+        local quickest = tonumber(redis.call('HGET', prefix .. 'quickest', family) or nil) or SECOND / 10
+        due = math.max(due, reset - math.max(0.15 * window / limit, 3 * quickest + 2 * LATE))
+      end
       if due > now then free, ready = 0, math.min(due, reset) else free = 1 end
     end
   end
@@ -133,9 +139,9 @@ if lane then
   if in_bucket >= free then
     local after = in_bucket - free
     if free == 0 or probing then
-      wait = ready - now
+      wait = (after > 0 and steady or ready) - now
     elseif paced then
-      wait = window / limit
+      wait = steady + window / limit - now
     else
       wait = fresh and window or reset - now
     end

@@ -29,6 +29,7 @@ from app.adapters.discord.limits import Limits
 from app.adapters.discord.local_limiter import LocalLimiter
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.routes import Target
+from app.adapters.discord.script_batches import ROUND_TRIP_SECONDS
 from app.adapters.discord.shared_limiter import SharedLimiter
 from app.adapters.discord.slots import Answer, Limiter, Outcome, Ticket, Verdict
 from app.observability import metrics
@@ -129,7 +130,10 @@ class RateLimiter:
         if not self._redis_lost or self._clock() >= self._ask_redis_at:
             self._ask_redis_at = self._clock() + RETRY_REDIS_SECONDS
             try:
-                async with asyncio.timeout(max(PATIENCE_MIN, left * PATIENCE)):
+                if (patience := left * PATIENCE) < ROUND_TRIP_SECONDS:
+                    async with asyncio.timeout(max(PATIENCE_MIN, patience)):
+                        verdict = await self._shared.take(ticket, left)
+                else:
                     verdict = await self._shared.take(ticket, left)
             except TimeoutError:
                 # Not lost yet, but this call cannot wait to find out.

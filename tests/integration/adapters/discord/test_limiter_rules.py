@@ -217,6 +217,9 @@ async def test_bulk_calls_leave_a_slot_at_most_one_slots_time_away(bench: Bench,
     assert server.refused == 0
     assert bench.seconds < 5 * window
     assert max(urgent_waits) <= window / limit * 1.01
+    if bench.shared and limit > 2:
+        # The last slot of a window is kept for as long as possible, so that waits of that length are rare.
+        assert sum(wait > window / limit / 2 for wait in urgent_waits) <= len(urgent_waits) / 25
 
 
 async def _wait_now(bench: Bench, priority: Priority) -> float:
