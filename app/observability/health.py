@@ -62,7 +62,8 @@ def health_routes(
     checks: Mapping[str, Check], details: Mapping[str, Check] | None = None, *, top: Check | None = None
 ) -> list[Route]:
     """Return the four routes. `checks` decide about /ready; `details`, each under its name, and the fields of `top`
-    only add to /health."""
+    only add to /health.
+    """
 
     async def health(_request: Request) -> Response:
         body = await run_checks(checks)
