@@ -148,6 +148,9 @@ class InteractionsEndpoint:
             if flight.waiting is not None:
                 return
             raise
+        except Exception:
+            self._gate.abandon(interaction.id)
+            raise
         finally:
             self.flights.end(flight)
         if flight.waiting is None:

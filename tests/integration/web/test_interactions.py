@@ -84,6 +84,21 @@ async def test_a_body_that_is_too_large_is_413_before_anything_else(web: Web) ->
     assert response.status_code == 413
 
 
+async def test_the_edges_second_attempt_carries_the_body_in_a_header(web: Web, effects_of: Any) -> None:
+    caller = web.caller
+    body = orjson.dumps(caller.command("count"))
+    headers = {name.encode(): value.encode() for name, value in caller.headers(body).items()}
+    first = await caller.post(body)
+    repeated = await caller.client.get(
+        f"{web.url}/interactions", headers={**headers, b"X-Gatehouse-Body": body}
+    )
+    assert (repeated.status_code, repeated.content) == (200, first.content)
+    assert len(effects_of()) == 1
+    for wrong in (body + b" x", body[:-1], b""):
+        forged = {**headers, b"X-Gatehouse-Body": wrong}
+        assert (await caller.client.get(f"{web.url}/interactions", headers=forged)).status_code == 401
+
+
 async def test_other_methods_are_405(web: Web) -> None:
     response = await web.caller.client.get(f"{web.url}/interactions")
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
