@@ -140,7 +140,7 @@ class Feed:
         self._deaf = False
         """Ignore what comes, since it will come again: set by `discard`, ended by `begin`."""
         self.renewed_at = time.monotonic()
-        """When Redis last confirmed the lease."""
+        """When a call was sent that Redis has answered: the lease was ours at that time or later."""
         self._parts: list[bytes] = []
         self._parts_bytes = 0
         self._part_sequences: list[int] = []
@@ -298,7 +298,7 @@ class Feed:
 
     def _send(self, batch: Batch) -> None:
         self._under_way.append(batch)
-        batch.sent_at = time.perf_counter()
+        batch.sent_at = time.monotonic()
         self.counts.batches += 1
         self._submit(batch)
 
@@ -331,7 +331,7 @@ class Feed:
             return
         if code == 1:
             self._under_way.popleft()
-            self.renewed_at = time.monotonic()
+            self.renewed_at = batch.sent_at
             self.counts.appended += number
             self.counts.refused += batch.events - number
             self._forget(batch)

@@ -138,6 +138,6 @@ class Publisher:
             metrics.GATEWAY_BATCH_SIZE.observe(batch.events)
             waited = max(0.0, time.time() - batch.oldest)
             metrics.EVENT_PROCESSING_TIME.labels(batch.feed.shard).observe(waited * 1000)
-            self._publish_time.observe((time.perf_counter() - batch.sent_at) * 1000)
+            self._publish_time.observe((time.monotonic() - batch.sent_at) * 1000)
         if not self.room.is_set():
             self._measure()

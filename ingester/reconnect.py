@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # the supervisor needs the delays only, without what decodes 
 
 BACKOFF_CAP_SECONDS = 30.0
 HEALTHY_SECONDS = 5.0
-"""A connection that lasted so long proves that connecting works: the next attempt is the first again."""
+"""A connection that lasted so long proves that connecting works: what failed before is forgotten."""
 BROKEN_STREAMS = 3
 """So many undecodable connections at the same sequence give the session up."""
 
@@ -28,6 +28,8 @@ class Reconnect:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._attempt = 0
+        self._hurried = False
+        """Whether the last connection was opened without waiting, and has not lasted yet."""
         self._online_at: float | None = None
         self._bad_frames = 0
         self._bad_at = -1
@@ -39,11 +41,13 @@ class Reconnect:
         self._online_at = self._clock()
 
     def delay(self) -> float:
-        """Return the seconds to wait: none after a connection that worked for a while."""
-        lasted = 0.0 if self._online_at is None else self._clock() - self._online_at
+        """Return the seconds to wait: none after a connection that worked, unless the last one ended at once too."""
+        worked = self._online_at is not None
+        if self._online_at is not None and self._clock() - self._online_at >= HEALTHY_SECONDS:
+            self._attempt, self._hurried = 0, False
         self._online_at = None
-        if lasted >= HEALTHY_SECONDS:
-            self._attempt = 0
+        if worked and not self._hurried:
+            self._hurried = True
             return 0.0
         self._attempt += 1
         return backoff(self._attempt - 1)

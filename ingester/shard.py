@@ -40,6 +40,8 @@ from ingester.reconnect import Reconnect
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.05
+CONFIRM_SECONDS = 0.3
+CONFIRM_POLL_SECONDS = 0.005
 DRAIN_SECONDS = 3.0
 RESUME_URL_TRIES = 2
 """Connections refused at the resume address before the one that Discord gives for new sessions is tried."""
@@ -149,10 +151,7 @@ class Shard:
             self._session = stored.session
             self._session_at = time.monotonic() - stored.age_ms / 1000
             feed.begin(stored.session, stored.sequence)
-        log.info(
-            "shard acquired",
-            extra={"shard": self.number, "resumable": self._resumable() is not None},
-        )
+        log.info("shard acquired", extra={"shard": self.number, "resumable": self._resumable() is not None})
         return feed
 
     def _resumable(self) -> tuple[Session, int] | None:
@@ -185,8 +184,7 @@ class Shard:
             await self._after(closed, feed)
         except BufferFull:
             log.error(
-                "no room for 30 s: the socket is closed, Discord keeps the events",
-                extra={"shard": self.number},
+                "no room for 30 s: socket closed, Discord keeps the events", extra={"shard": self.number}
             )
             await self._close_socket()
             self._patient = True
@@ -203,13 +201,20 @@ class Shard:
             await self._close_socket()
 
     async def _confirmed(self, feed: Feed) -> bool:
-        """Wait until Redis has confirmed the lease lately: only its holder may use the session."""
-        limit = keys.LEASE_MS / 1000 - 2 * keys.RENEW_SECONDS
-        while time.monotonic() - feed.renewed_at > limit or feed.blocked:
+        """Have Redis confirm the lease: only its holder may use the session.
+
+        While Redis is slow to answer, a confirmation that cannot have lapsed yet will do.
+        """
+        asked = time.monotonic()
+        sure = keys.LEASE_MS / 1000 - 2 * keys.RENEW_SECONDS
+        while feed.blocked or feed.renewed_at <= asked:
             if feed.stopped or self._stopping.is_set():
                 return False
+            now = time.monotonic()
+            if now - asked > CONFIRM_SECONDS and now - feed.renewed_at < sure and not feed.blocked:
+                break
             feed.flush(touch=True)
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(CONFIRM_POLL_SECONDS)
         if self._again_from is not None:
             if self._session is not None:
                 feed.begin(self._session, self._again_from)
@@ -322,9 +327,8 @@ class Shard:
     # The feed's owner
     def fenced(self, feed: Feed) -> None:
         """Another instance has the shard: end, without touching the session."""
-        log.error(
-            "lease lost to another instance", extra={"shard": self.number, "discarded": feed.counts.discarded}
-        )
+        given_up = feed.counts.discarded
+        log.error("lease lost to another instance", extra={"shard": self.number, "discarded": given_up})
         self._interrupt()
 
     def lease_unknown(self, feed: Feed) -> None:
@@ -342,10 +346,8 @@ class Shard:
 
     def gap(self, feed: Feed, stored: int) -> None:
         """Redis has lost its last writes: have Discord replay them."""
-        log.error(
-            "Redis has lost events; resuming from what it has",
-            extra={"shard": self.number, "sequence": stored},
-        )
+        found = {"shard": self.number, "sequence": stored}
+        log.error("Redis has lost events; resuming from what it has", extra=found)
         self._again_from = stored
         self._interrupt()
 

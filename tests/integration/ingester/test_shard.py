@@ -153,7 +153,6 @@ async def test_a_frame_in_another_key_order_is_understood(
 async def test_these_ends_of_a_connection_are_resumed(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil, code: int | None
 ) -> None:
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await gateway.close(code)
     sent = [await gateway.message() for _ in range(10)]
     await all_arrive(running, sent, wait_until)
@@ -167,7 +166,6 @@ async def test_these_close_codes_need_a_new_session(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil, code: int
 ) -> None:
     gateway.window = 0
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await running.redis.delete(keys.identify_slot(0))
     await gateway.close(code, kill_session=True)
     await wait_until(lambda: len(gateway.connected()) == 1 and len(gateway.did("identify")) == 2)
@@ -186,7 +184,6 @@ async def test_these_close_codes_end_the_shard(gateway: ScriptedGateway, running
 
 
 async def test_reconnect_is_obeyed(gateway: ScriptedGateway, running: Running, wait_until: WaitUntil) -> None:
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await gateway.sockets[0].send(7)
     sent = [await gateway.message() for _ in range(3)]
     await wait_until(lambda: gateway.did("resume", accepted=True))
@@ -197,7 +194,6 @@ async def test_reconnect_is_obeyed(gateway: ScriptedGateway, running: Running, w
 async def test_an_invalid_session_that_may_be_resumed_is_resumed(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil
 ) -> None:
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await gateway.sockets[0].send(9, True)
     sent = [await gateway.message()]
     await all_arrive(running, sent, wait_until)
@@ -208,7 +204,6 @@ async def test_an_invalid_session_is_replaced(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil
 ) -> None:
     gateway.window = 0
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await running.redis.delete(keys.identify_slot(0))
     gateway.connected()[0].dead = True
     await gateway.sockets[0].send(9, False)
@@ -259,7 +254,6 @@ async def test_a_silent_server_that_does_not_close_either_is_left(
 async def test_a_malformed_frame_leads_to_one_resume_not_to_a_crash(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil, frame: bytes
 ) -> None:
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await gateway.sockets[0].send_raw(frame)
     await wait_until(lambda: gateway.did("resume", accepted=True))
     await all_arrive(running, [await gateway.message()], wait_until)
@@ -274,7 +268,6 @@ async def test_a_frame_that_stays_malformed_is_skipped_and_counted(
     session.sequence += 1
     bad = b'{"t":"MESSAGE_CREATE","s":%d,"op":0,"d":{"id":}}' % session.sequence
     session.sent.append((session.sequence, bad))
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     assert session.socket is not None
     await session.socket.send_raw(bad)
     sent = [before, *[await gateway.message() for _ in range(3)]]
@@ -285,7 +278,6 @@ async def test_a_frame_that_stays_malformed_is_skipped_and_counted(
 async def test_a_broken_compression_stream_is_resumed(
     gateway: ScriptedGateway, running: Running, wait_until: WaitUntil
 ) -> None:
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     await gateway.sockets[0].ws.send_bytes(b"\x28\xb5\x2f\xfd garbage")
     sent = [await gateway.message() for _ in range(3)]
     await all_arrive(running, sent, wait_until)
@@ -348,7 +340,6 @@ async def test_what_redis_has_lost_is_replayed_by_discord(
 ) -> None:
     sent = [await gateway.message() for _ in range(6)]
     await all_arrive(running, sent, wait_until)
-    running.shard._reconnect._online_at -= 10  # type: ignore[operator]
     # As after a restart of Redis that lost its last second: the last three entries and the sequence are gone.
     for envelope in sorted(await running.entries(), key=lambda e: e.sequence)[3:]:
         stream = stream_name(envelope.partition)
