@@ -87,8 +87,17 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, variable: str) -> None:
     assert "taken" in done.stderr
 
 
+def all_children(system: System) -> dict[str, int]:
+    """Wait until every process is there: another test may have stopped one just now."""
+    deadline = time.monotonic() + 60
+    while len(found := system.children()) < 4:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    return found
+
+
 def test_a_killed_child_is_started_again(system: System) -> None:
-    before = system.children()
+    before = all_children(system)
     victim = before["app worker"]
     os.kill(victim, signal.SIGKILL)
     deadline = time.monotonic() + 30
@@ -110,7 +119,7 @@ def test_doctor_finds_nothing_wrong_and_shows_no_secret(system: System) -> None:
 
 @pytest.mark.parametrize("process", ["app web", "app worker", "ingester"])
 def test_every_process_ends_cleanly_on_sigterm(system: System, process: str) -> None:
-    pid = system.children()[process]
+    pid = all_children(system)[process]
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 60
     ended = f"{process.split()[-1]:<9}| ended with exit status 0; starting it again"

@@ -111,7 +111,7 @@ def test_a_severe_verdict_is_reviewed_and_taken_back(room: Reading) -> None:
     message = room.post("jonas", "such z o r g b l a t today")
     bans = f"/guilds/{room.guild['id']}/bans"
     room.wait(lambda: str(seed.JONAS) in str(room.system.admin("GET", bans)))
-    [item] = room.wait(lambda: room.reviews("z o r g b l a t"))
+    item = room.wait(lambda: room.reviews("z o r g b l a t"))[0]
     assert "4: ban" in str(item["embeds"])
     assert message not in {one["id"] for one in room.messages(room.general)}
     room.press(item["id"], "Claim", "priya")
