@@ -69,9 +69,16 @@ def serve_discord(ready: Queue[str], done: Any, result: Queue[Any], sliding: boo
 
 
 def offer(
-    run: Run, url: str, redis_url: str, overload: float, rate: float, until: float, result: Queue[Any]
+    run: Run,
+    url: str,
+    redis_url: str,
+    overload: float,
+    rate: float,
+    since: float,
+    until: float,
+    result: Queue[Any],
 ) -> None:
-    """Offer calls at `rate` a second until `until` (CLOCK_MONOTONIC), then report waits and refusals."""
+    """Offer calls at `rate` a second until `until` (CLOCK_MONOTONIC); report waits from `since` on and refusals."""
 
     async def one(rest: DiscordRest, waits: list[float], counts: dict[str, int], moderation: bool) -> None:
         guild = random.randrange(1, run.guilds + 1)
@@ -80,7 +87,8 @@ def offer(
             if moderation:
                 # In the second run it competes for the very bucket that bulk uses up.
                 await rest.add_guild_member_role(guild, random.getrandbits(40), 1, deadline=30)
-                waits.append(time.monotonic() - began)
+                if began >= since:
+                    waits.append(time.monotonic() - began)
             else:
                 await rest.add_guild_member_role(
                     guild, random.getrandbits(40), 1, priority=Priority.BULK, deadline=run.bulk_deadline
@@ -163,7 +171,9 @@ def measure(run: Run, options: argparse.Namespace) -> dict[str, Any]:
         until = began + options.seconds
         rate = options.overload * run.allowed / options.processes
         workers = [
-            context.Process(target=offer, args=(run, url, redis_url, options.overload, rate, until, result))
+            context.Process(
+                target=offer, args=(run, url, redis_url, options.overload, rate, began, until, result)
+            )
             for _ in range(options.processes)
         ]
         for worker in workers:
