@@ -36,9 +36,14 @@ class Reconnect:
         self.skip_malformed = False
         """Whether a malformed frame is passed over: its replay was malformed too."""
 
-    def online(self) -> None:
-        """Note that Discord accepted IDENTIFY or RESUME."""
+    def online(self, *, resumed: bool) -> None:
+        """Note that Discord accepted RESUME or IDENTIFY.
+
+        RESUME is free, so its success forgets the failures before it (seed S4). IDENTIFY is not: only lasting does.
+        """
         self._online_at = self._clock()
+        if resumed:
+            self._attempt = 0
 
     def delay(self) -> float:
         """Return the seconds to wait: none after a connection that worked, unless the last one ended at once too."""

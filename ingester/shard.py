@@ -283,6 +283,8 @@ class Shard:
             if self.status == "ready":
                 self._session_at = socket.received_at
                 self.status = "disconnected"
+                if self._feed is not None:
+                    self._feed.state = b"disconnected"
             with contextlib.suppress(Exception):
                 await socket.close(RESUMABLE)
 
@@ -374,22 +376,22 @@ class Shard:
         assert self._feed is not None
         self.guilds.reset(int(guild.id) for guild in ready.guilds)
         self._session = Session(ready.session_id, url)
-        self._online()
+        self._online(resumed=False)
         self._feed.begin(self._session, sequence)
         log.info("shard ready", extra={"shard": self.number, "guilds": len(self.guilds)})
 
     def resumed(self, sequence: int) -> None:
         """The session goes on."""
         assert self._feed is not None
-        self._online()
+        self._online(resumed=True)
         self._feed.passed(sequence)
         metrics.GATEWAY_RESUMES.labels(self.number).inc()
         log.info("shard resumed", extra={"shard": self.number})
 
-    def _online(self) -> None:
+    def _online(self, *, resumed: bool) -> None:
         assert self._feed is not None
         self.status, self._feed.state = "ready", b"ready"
-        self._reconnect.online()
+        self._reconnect.online(resumed=resumed)
         self._patient = False
         self.registered.set()
 

@@ -27,12 +27,14 @@ def test_a_connection_that_worked_is_replaced_at_once() -> None:
     reconnect = Reconnect(lambda: now[0])
     assert 1 <= reconnect.delay() <= 2
     assert 2 <= reconnect.delay() <= 3
-    reconnect.online()
+    reconnect.online(resumed=False)
     assert reconnect.delay() == 0
-    reconnect.online()
+    reconnect.online(resumed=False)
     now[0] += 4.9
-    assert 4 <= reconnect.delay() <= 5, "it fell again at once"
-    reconnect.online()
+    assert 4 <= reconnect.delay() <= 5, "the new session fell again at once"
+    reconnect.online(resumed=True)
+    assert 1 <= reconnect.delay() <= 2, "a resumed one costs nothing"
+    reconnect.online(resumed=False)
     now[0] += 5
     assert reconnect.delay() == 0
     assert 1 <= reconnect.delay() <= 2
