@@ -84,15 +84,27 @@ _is_guild = msgspec.json.Decoder(_IsGuild).decode
 _ready = msgspec.json.Decoder(Ready).decode
 _frame = msgspec.json.Decoder(Frame).decode
 
+TRACKED = frozenset(
+    {"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE", "GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE"}
+)
+"""Dispatches that change the index of guilds, whether they go to the app or not."""
+
 WANTED_EVENTS: dict[bytes, WantedEvent] = {
     name.encode(): WantedEvent(
         name,
         event_heads(name),
         _is_guild if name in ("GUILD_CREATE", "GUILD_DELETE") else _in_guild,
-        name in ("GUILD_CREATE", "GUILD_DELETE", "GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE"),
+        name in TRACKED,
     )
     for name in WANTED
 }
+
+
+def guild_of(name: str, payload: bytes) -> int:
+    """Return the guild of a dispatch that is tracked, 0 without one. Raises msgspec.DecodeError (a ValueError)."""
+    decode = _is_guild if name in ("GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE") else _in_guild
+    return int(WantedEvent(name, (), decode, tracked=True).guild(payload))
+
 
 match_dispatch = re.compile(rb'\{"t":"([A-Z_]+)","s":(\d+),"op":0,"d":').match
 """Recognise a dispatch by its first bytes: type, sequence."""

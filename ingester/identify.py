@@ -51,6 +51,7 @@ class IdentifySlots:
         self._ask_discord = ask_discord
         self._asking = asyncio.Lock()
         self._claim = redis.register_script(_script("identify.lua"))
+        self._note = redis.register_script(_script("identify_budget.lua"))
         self._done = redis.register_script(_script("identify_done.lua"))
         self._warned_at = 0.0
 
@@ -95,20 +96,10 @@ class IdentifySlots:
                 return
             limit = await self._ask_discord()
             metrics.GATEWAY_IDENTIFY_BUDGET.set(limit.remaining)
-            # Discord's clock and ours may differ: only the difference counts.
-            seconds, micros = await self._redis.time()
-            reset_at = seconds * 1000 + micros // 1000 + limit.reset_after
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(
-                    keys.IDENTIFY_BUDGET,
-                    mapping={
-                        "remaining": limit.remaining,
-                        "reset_at": reset_at,
-                        "reserve": self.reserve(limit),
-                    },
-                )
-                pipe.pexpire(keys.IDENTIFY_BUDGET, BUDGET_MS)
-                await pipe.execute()
+            await self._note(
+                keys=[keys.IDENTIFY_BUDGET],
+                args=[limit.remaining, limit.reset_after, self.reserve(limit), BUDGET_MS],
+            )
             log.debug("asked Discord for the identify budget", extra={"shard": shard})
 
     def reserve(self, limit: StartLimit) -> int:

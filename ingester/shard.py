@@ -30,7 +30,7 @@ from ingester.discord_gateway import (
 )
 from ingester.feed import Feed, Session
 from ingester.floor import Floor, ShardStopped
-from ingester.frames import MalformedFrame, Ready, WantedEvent
+from ingester.frames import TRACKED, MalformedFrame, Ready, WantedEvent, guild_of
 from ingester.guild_index import GuildIndex
 from ingester.leases import Lease
 from ingester.member_search import MemberSearch
@@ -360,7 +360,7 @@ class Shard:
         assert feed is not None
         self.counts[event.name] += 1
         if event.tracked:
-            self._track(event.name, int(guild), payload)
+            self._track(event.name, payload)
         key = overlap_key(event.name, guild, payload) if feed.seen else b""
         feed.append(event.heads, sequence, guild, payload, key)
 
@@ -368,8 +368,8 @@ class Shard:
         """Take note of a dispatch that nobody wants."""
         if self._feed is not None:
             self._feed.passed(sequence)
-        if name in ("GUILD_UPDATE", "GUILD_MEMBERS_CHUNK"):
-            self._track(name, 0, payload)
+        if name in TRACKED or name == "GUILD_MEMBERS_CHUNK":
+            self._track(name, payload)
 
     def ready(self, ready: Ready, url: str, sequence: int) -> None:
         """A new session: remember it at once."""
@@ -395,12 +395,12 @@ class Shard:
         self._patient = False
         self.registered.set()
 
-    def _track(self, name: str, guild: int, payload: bytes) -> None:
+    def _track(self, name: str, payload: bytes) -> None:
         try:
             if name == "GUILD_MEMBERS_CHUNK":
                 self.search.chunk(payload)
             else:
-                self.guilds.take(name, guild, payload)
+                self.guilds.take(name, guild_of(name, payload), payload)
         except ValueError:
             log.warning(
                 "dispatch not noted: not the payload Discord documents",

@@ -9,18 +9,15 @@ from __future__ import annotations
 from app.events.audit_log import AuditLogEntryCreated
 from app.events.event import GUILDS, Event
 from app.events.guilds import GuildAvailable, GuildLeft
-from app.events.members import BanAdded, BanRemoved, MemberJoined, MemberLeft, MemberUpdated
+from app.events.members import MemberJoined, MemberUpdated
 from app.events.messages import MessageCreated, MessageDeleted, MessagesBulkDeleted, MessageUpdated
 from app.events.threads import ThreadCreated, ThreadUpdated
 
 WANTED_EVENTS: tuple[type[Event], ...] = (
     AuditLogEntryCreated,
-    BanAdded,
-    BanRemoved,
     GuildAvailable,
     GuildLeft,
     MemberJoined,
-    MemberLeft,
     MemberUpdated,
     MessageCreated,
     MessageDeleted,

@@ -375,10 +375,12 @@ async def test_the_index_of_guilds_follows(
     await wait_until(lambda: guilds.members == 80)
     await gateway.dispatch(session, "GUILD_MEMBER_ADD", {"guild_id": str(1 << 22), "user": {"id": "9"}})
     await gateway.dispatch(session, "GUILD_UPDATE", {"id": str(2 << 22), "name": "New name"})
+    await gateway.dispatch(session, "GUILD_MEMBER_REMOVE", {"guild_id": str(5 << 22), "user": {"id": "9"}})
     await gateway.dispatch(session, "GUILD_DELETE", {"id": str(3 << 22), "unavailable": True})
     await gateway.dispatch(session, "GUILD_DELETE", {"id": str(4 << 22)})
     await wait_until(lambda: len(guilds) == 7)
-    one, two, three = (guilds.find(number << 22) for number in (1, 2, 3))
+    one, two, three, five = (guilds.find(number << 22) for number in (1, 2, 3, 5))
+    assert five is not None and five.members == 9
     assert one is not None and one.members == 11
     assert two is not None and (two.name, two.members) == ("New name", 10)
     assert three is not None and not three.available

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingester.frames import MalformedFrame, inflater, read_frame, read_ready, split_dispatch
+from ingester.frames import MalformedFrame, guild_of, inflater, read_frame, read_ready, split_dispatch
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -89,6 +89,13 @@ def test_guilds_of_all_shapes(name: str, d: dict[str, object], guild: bytes) -> 
 )
 def test_everything_else_goes_the_slow_way(data: bytes) -> None:
     assert split_dispatch(data) is None
+
+
+def test_the_guild_of_a_tracked_dispatch() -> None:
+    assert guild_of("GUILD_UPDATE", b'{"id":"5"}') == 5
+    assert guild_of("GUILD_MEMBER_REMOVE", b'{"guild_id":"7","user":{"id":"5"}}') == 7
+    with pytest.raises(ValueError, match="Expected"):
+        guild_of("GUILD_UPDATE", b"[]")
 
 
 def test_ready_needs_a_session_only() -> None:
