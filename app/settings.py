@@ -184,6 +184,17 @@ class Settings(BaseModel):
             raise ValueError(message)
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        # The value itself may hold a password: the message does not quote it.
+        if value is not None and not value.get_secret_value().startswith(
+            ("redis://", "rediss://", "unix://")
+        ):
+            message = "must start with redis://, rediss:// or unix://"
+            raise ValueError(message)
+        return value
+
     @field_validator("discord_api_base", "openai_base_url")
     @classmethod
     def _http_url(cls, value: str) -> str:

@@ -6,7 +6,6 @@ Started by the supervisor as `python -m ingester.cluster <fd>`, told what to do 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -20,7 +19,7 @@ import uvloop
 
 from app.adapters.embedded import embedded_stores
 from app.adapters.redis.client import open_redis
-from app.errors import AppError
+from app.errors import AppError, LoggedOut
 from app.events.intents import explain_disallowed
 from app.events.wanted import wanted_intents
 from app.observability import metrics
@@ -32,7 +31,6 @@ from ingester.control import Control, Setup
 from ingester.discord_gateway import open_gateway_client
 from ingester.floor import Floor, ShardStopped
 from ingester.gateway_bot import StartLimit, ask_gateway_bot
-from ingester.guild_store import GuildStore
 from ingester.identify import IdentifySlots
 from ingester.leases import Leases
 from ingester.publisher import Publisher
@@ -72,7 +70,6 @@ class Cluster:
         self._redis_url = redis_url
         self.publisher = Publisher(redis_url)
         self._floor: Floor
-        self._guilds: GuildStore
         self._feeder = MetricsFeeder()
 
     async def run(self) -> None:
@@ -91,7 +88,6 @@ class Cluster:
                     token, settings.discord_api_base, intents=wanted_intents(), total=setup.total
                 )
             )
-            self._guilds = GuildStore(redis, setup.total)
             self._floor = Floor(
                 client,
                 Leases(redis, setup.instance, str(setup.cluster), setup.total),
@@ -110,17 +106,20 @@ class Cluster:
                     move_on=True,
                 )
             )
-            stack.push_async_callback(self._stop_background, self._start_background(redis))
-            await client.login()
+            # RESUME needs no REST: shards do not wait for the answer to who we are.
+            background = self._start_background(redis, client.login())
+            stack.push_async_callback(self._stop_background, background)
+            await asyncio.sleep(0)
             # What is allocated by now stays: the collector need not look at it again.
             gc.freeze()
             self.hold(setup.shards)
             await self._obey()
             await self.drain()
 
-    def _start_background(self, redis: Any) -> list[asyncio.Task[None]]:
+    def _start_background(self, redis: Any, login: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
         bridge = Bridge(self._setup, self._redis_url, self)
         work: list[Coroutine[Any, Any, None]] = [
+            login,
             self.publisher.run(),
             Trimmer(redis, self._settings.stream_max_entries).run(),
             bridge.run(),
@@ -132,6 +131,8 @@ class Cluster:
         """Run background work; its failure ends the process, which the supervisor starts again."""
         try:
             await work
+        except LoggedOut as error:
+            self._fail(error.for_operator(), 2)
         except Exception:
             log.exception("background work failed")
             self._draining.set()
@@ -146,8 +147,6 @@ class Cluster:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._feeder.update(self.shards, self.publisher)
-            for number, shard in list(self.shards.items()):
-                await self._guilds.save(number, shard.guilds)
 
     async def _obey(self) -> None:
         """Follow the supervisor until it says drain, is gone, or something here has failed."""
@@ -201,7 +200,6 @@ class Cluster:
     async def _run_shard(self, shard: Shard) -> None:
         why = "lost"
         try:
-            shard.guilds.load(await self._guilds.load(shard.number))
             await shard.run()
             why = "released" if shard.released else "lost"
         except ShardStopped as stopped:
@@ -243,9 +241,6 @@ class Cluster:
         running = list(self._tasks.values())
         if running:
             await asyncio.wait(running, timeout=DRAIN_SECONDS)
-        for number, shard in list(self.shards.items()):
-            with contextlib.suppress(Exception):
-                await self._guilds.save(number, shard.guilds)
 
     # Health
     def _checks(self) -> dict[str, Any]:

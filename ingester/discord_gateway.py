@@ -266,9 +266,13 @@ class GatewayClient:
         self._token = token
 
     async def login(self) -> None:
-        """Ask Discord who we are. Raises LoggedOut (E002); without an answer it goes on, as RESUME needs no REST."""
+        """Ask Discord who we are. Raises LoggedOut (E002); without an answer it goes on, as RESUME needs no REST.
+
+        Sockets can be opened as soon as this has begun: the session is made before the question is sent.
+        """
         try:
-            await asyncio.wait_for(self._client.http.static_login(self._token), REST_SECONDS)
+            async with asyncio.timeout(REST_SECONDS):
+                await self._client.http.static_login(self._token)
         except discord.LoginFailure:
             raise LoggedOut("Discord refuses DISCORD_TOKEN") from None
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:

@@ -25,6 +25,10 @@ SHADOW_SECONDS = 10.0
 """What a set of shards that is not in charge yet remembers: longer than both sets can be apart."""
 SHADOW_EVENTS = 5_000
 
+FIRST_STREAM = 4
+"""Index of events:0 among the keys of publish.lua, which come after lease, session and guilds."""
+FIXED_ARGUMENTS = 12
+
 STREAM_KEYS = tuple(stream_name(partition).encode() for partition in range(PARTITIONS))
 
 
@@ -35,7 +39,9 @@ def bulk(value: bytes) -> bytes:
 
 def event_heads(name: str) -> tuple[bytes, ...]:
     """Return, per partition, the RESP of an event's first two arguments: index of its stream, type."""
-    return tuple(bulk(b"%d" % (partition + 3)) + bulk(name.encode()) for partition in range(PARTITIONS))
+    return tuple(
+        bulk(b"%d" % (partition + FIRST_STREAM)) + bulk(name.encode()) for partition in range(PARTITIONS)
+    )
 
 
 def received_at(part: bytes) -> float:
@@ -74,6 +80,8 @@ class Batch:
     token: str
     """Of the lease at that time: once the lease is renewed with another, an old call must not get through."""
     seen: bytes
+    guilds: list[bytes]
+    """Pairs of guild id and entry, empty for one that is gone."""
     data: bytes
     events: int
     before: int
@@ -147,6 +155,8 @@ class Feed:
         self._before = 0
         self._before_shadow = 0
         self._under_way: deque[Batch] = deque()
+        self.guild_changes: Callable[[], list[bytes]] = list
+        """Returns what has changed in the shard's index since the last call, as `Batch.guilds`."""
         self._submit = submit
         self._schedule = schedule
         self._owner = owner
@@ -154,9 +164,10 @@ class Feed:
             [
                 bulk(b"EVALSHA"),
                 bulk(sha),
-                bulk(b"%d" % (2 + PARTITIONS)),
+                bulk(b"%d" % (FIRST_STREAM - 1 + PARTITIONS)),
                 bulk(keys.lease(total, shard).encode()),
                 bulk(keys.session(total, shard).encode()),
+                bulk(keys.guilds(total, shard).encode()),
                 *map(bulk, STREAM_KEYS),
             ]
         )
@@ -293,7 +304,17 @@ class Feed:
     def _batch(self, data: bytes, events: int, after: int) -> Batch:
         before, self._before = self._before, after
         return Batch(
-            self, self.session, self.epoch, self.token, self.seen, data, events, before, after, self.oldest
+            feed=self,
+            session=self.session,
+            epoch=self.epoch,
+            token=self.token,
+            seen=self.seen,
+            guilds=self.guild_changes(),
+            data=data,
+            events=events,
+            before=before,
+            after=after,
+            oldest=self.oldest,
         )
 
     def _send(self, batch: Batch) -> None:
@@ -319,9 +340,13 @@ class Feed:
                 self._shard_argument,
                 bulk(batch.seen),
                 bulk(b"%d" % keys.SEEN_MS),
+                bulk(b"%d" % len(batch.guilds)),
+                *map(bulk, batch.guilds),
             ]
         )
-        return b"*%d\r\n%b%b" % (5 + PARTITIONS + 11 + step * batch.events, self._keys, fixed)
+        arguments = FIXED_ARGUMENTS + len(batch.guilds) + step * batch.events
+        # EVALSHA, its digest and the number of keys come first.
+        return b"*%d\r\n%b%b" % (3 + FIRST_STREAM - 1 + PARTITIONS + arguments, self._keys, fixed)
 
     # Answers
     def answered(self, batch: Batch, code: int, number: int) -> None:

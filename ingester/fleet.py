@@ -7,6 +7,7 @@ first; Redis then keeps the order and the 5 s between two in the same bucket.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ from ingester.shard_plan import ShardPlan
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 30.0
+SUSPECT_SECONDS = 5.0
+"""A process whose leases have lapsed is asked earlier, but not more often than this."""
 DEGRADED_MS = 500.0
 REGISTER_SECONDS = 60.0
 CRASHES = 5
@@ -41,6 +44,8 @@ class Slot:
     process: ClusterProcess | None = None
     watcher: asyncio.Task[None] | None = None
     crashes: list[float] = field(default_factory=list)
+    suspected: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when its leases have lapsed: it is asked at once how it is."""
     report: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +113,12 @@ class Fleet:
                     slot.process.send("release", shard=shard, successor=successor)
                 else:
                     slot.shards.discard(shard)
+
+    def suspect(self, lapsed: set[int]) -> None:
+        """Look after the processes that have let these leases lapse."""
+        for slot in self._slots.values():
+            if slot.shards & lapsed:
+                slot.suspected.set()
 
     def set_mode(self, *, overlap: bool, shadow: bool) -> None:
         """Tell all processes their part in a resharding."""
@@ -199,7 +210,10 @@ class Fleet:
     async def _check(self, slot: Slot, process: ClusterProcess) -> None:
         """Ask every 30 s how it is; a process that does not answer is ended, which starts it anew."""
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(SUSPECT_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(slot.suspected.wait(), CHECK_SECONDS - SUSPECT_SECONDS)
+            slot.suspected.clear()
             try:
                 slot.report = await process.ping()
             except TimeoutError:

@@ -53,6 +53,7 @@ class GuildIndex:
             guild: (old[guild][0], old[guild][1], False) if guild in old else ("", None, False)
             for guild in ids
         }
+        self._touched.update(self._guilds)
 
     def take(self, name: str, guild: int, payload: bytes) -> None:
         """Take a dispatch that changes guilds. Raises msgspec.DecodeError (a ValueError)."""
@@ -95,26 +96,23 @@ class GuildIndex:
         self._touched.add(guild)
 
     def load(self, stored: Mapping[bytes, bytes]) -> None:
-        """Take over what another process has stored with `changes`."""
+        """Take over what another process has stored."""
         for guild, data in stored.items():
             name, members, available = orjson.loads(data)
             self._guilds.setdefault(int(guild), (name, members, available))
 
-    def changes(self) -> tuple[dict[bytes, bytes], list[bytes]]:
-        """Return what has changed since the last call: entries to write, ids to remove."""
+    def changes(self) -> list[bytes]:
+        """Return what has changed since the last call: pairs of id and entry, empty for a guild that is gone."""
         touched, self._touched = self._touched, set()
-        changed, gone = {}, []
+        pairs: list[bytes] = []
         for guild in touched:
             entry = self._guilds.get(guild)
-            if entry is None:
-                gone.append(b"%d" % guild)
-            else:
-                changed[b"%d" % guild] = orjson.dumps(entry)
-        return changed, gone
+            pairs += (b"%d" % guild, b"" if entry is None else orjson.dumps(entry))
+        return pairs
 
-    def unsaved(self, changed: Iterable[bytes], gone: Iterable[bytes]) -> None:
-        """Take back what `changes` returned: it could not be stored."""
-        self._touched.update(map(int, changed), map(int, gone))
+    def unsaved(self) -> None:
+        """Have everything returned by `changes` again: Redis has forgotten some of it."""
+        self._touched.update(self._guilds)
 
     def find(self, guild: int) -> GuildEntry | None:
         """Return what is known of a guild."""

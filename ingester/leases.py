@@ -52,6 +52,7 @@ class Leases:
     """Takes and gives back leases for one process ("cluster") of an instance."""
 
     def __init__(self, redis: Redis, instance: str, cluster: str, total: int) -> None:
+        self._redis = redis
         self._instance = instance
         self.owner = f"{instance}/{cluster}"
         self._total = total
@@ -99,6 +100,18 @@ class Leases:
                 await asyncio.sleep(ASK_SECONDS)
             else:
                 return answer.token if isinstance(answer, Lease) else None
+
+    async def guilds(self, shard: int) -> dict[bytes, bytes]:
+        """Return the index of guilds that publish.lua has stored: a resumed session brings no GUILD_CREATE.
+
+        Empty while Redis does not answer.
+        """
+        try:
+            stored: Any = await self._redis.hgetall(keys.guilds(self._total, shard))
+        except RedisError as error:
+            log.warning("guilds not loaded", extra={"shard": shard, "error": type(error).__name__})
+            return {}
+        return dict(stored)
 
     async def release(self, shard: int, token: str, successor: str = "") -> bool:
         """Give the shard back; `successor` (an instance) may take it first. False: it was not ours any more."""

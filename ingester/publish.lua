@@ -1,10 +1,11 @@
 -- Append a batch of one shard's events, store the session, renew the lease: all or nothing.
 --
--- KEYS  1 lease   2 session   3.. events:0 .. events:15
+-- KEYS  1 lease   2 session   3 guilds   4.. events:0 .. events:15
 -- ARGV  1 fencing token   2 lease ms   3 state of the shard   4 session id, '' to renew the lease only
 --       5 resume URL   6 sequence before the batch   7 sequence after it   8 life of the session key, ms
 --       9 shard   10 prefix of seen keys, '' when events need not be told apart   11 their life, ms
---       then per event: index in KEYS, type, sequence, guild, received at, payload, and with 10 its key
+--       12 number of arguments about guilds: pairs of id and entry, '' for one that is gone
+--       then those; then per event: index in KEYS, type, sequence, guild, received at, payload, and with 10 its key
 -- Returns {code, number}
 --       1 done, number of entries appended     0 the lease has another holder     2 there is no lease
 --       3 the stored sequence is `number`, lower than the batch continues from: something was lost in Redis
@@ -31,10 +32,19 @@ if stored[1] == sid then
   end
   last = seq
 end
+-- With the sequence, so that a resumed session, which brings no GUILD_CREATE, finds what it knew.
+local guilds = tonumber(ARGV[12])
+for i = 13, 12 + guilds, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[3], ARGV[i])
+  else
+    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  end
+end
 local shard, seen = ARGV[9], ARGV[10]
 local step = seen == '' and 6 or 7
 local appended = 0
-for i = 12, #ARGV, step do
+for i = 13 + guilds, #ARGV, step do
   local seq = tonumber(ARGV[i + 2])
   if seq > last then
     last = seq

@@ -83,6 +83,7 @@ class MetricsFeeder:
         metrics.WORKER_MEMORY.set(resident_bytes())
         for number, shard in shards.items():
             metrics.GUILD_COUNT.labels(number).set(len(shard.guilds))
+            metrics.USER_COUNT.labels(number).set(shard.guilds.members)
             if (latency := shard.latency_ms) is not None:
                 metrics.GATEWAY_LATENCY.labels(number).set(latency)
             for name, count in list(shard.counts.items()):

@@ -133,6 +133,7 @@ class Shard:
         lease = await self._floor.leases.wait(self.number, self._stopping)
         if lease is None:
             return
+        self.guilds.load(await self._floor.leases.guilds(self.number))
         feed = self._open(lease)
         try:
             while not self._stopping.is_set() and not feed.stopped:
@@ -146,6 +147,7 @@ class Shard:
         feed = floor.publisher.open(self.number, floor.total, lease.token, self)
         feed.shadow = self._shadow
         feed.overlap(on=self._overlap)
+        feed.guild_changes = self.guilds.changes
         self._feed = feed
         if (stored := lease.stored) is not None:
             self._session = stored.session
@@ -336,6 +338,7 @@ class Shard:
     def lease_unknown(self, feed: Feed) -> None:
         """Redis has forgotten the lease: take it again, and go on."""
         log.warning("Redis has forgotten the lease; acquiring it again", extra={"shard": self.number})
+        self.guilds.unsaved()
         self._spawn(self._acquire_again(feed))
 
     async def _acquire_again(self, feed: Feed) -> None:
@@ -351,6 +354,7 @@ class Shard:
         found = {"shard": self.number, "sequence": stored}
         log.error("Redis has lost events; resuming from what it has", extra=found)
         self._again_from = stored
+        self.guilds.unsaved()
         self._interrupt()
 
     # The socket's receiver

@@ -51,7 +51,8 @@ class Supervisor:
         self._registry: Registry
         self._plan: ShardPlan
         self._card: Card
-        self._fleet: Fleet
+        self._fleet: Fleet | None = None
+        self._waits_for = "Redis"
         self._roll = Roll()
         self._handing_over: set[int] = set()
         self._led = False
@@ -63,7 +64,15 @@ class Supervisor:
     async def run(self) -> int:
         """Work until told to stop, replaced, or failed."""
         settings = self._settings
-        async with open_redis(self._redis_url, connections=4) as redis:
+        health = serve_health(
+            settings.host,
+            settings.manager_health_port,
+            "MANAGER_HEALTH_PORT",
+            {"shardTable": self._check_shards},
+            top=self._shard_table,
+            move_on=True,
+        )
+        async with open_redis(self._redis_url, connections=4) as redis, health:
             self._redis = redis
             self._registry = Registry(redis)
             await self._wait_for_redis()
@@ -71,36 +80,32 @@ class Supervisor:
             if bot is None:
                 return 0
             self._plan = make_plan(settings, bot.shards or None)
-            preferred = self._plan.preferred
-            self._card = Card(
-                self._instance,
-                self._plan.total,
-                pinned=(preferred[0], preferred[-1]) if self._plan.pinned else None,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                started_ms=int(time.time() * 1000),
-            )
-            self._fleet = Fleet(
+            self._card = self._make_card()
+            fleet = Fleet(
                 self._plan, self._instance, bot.url, bot.limit.max_concurrency, settings.health_port
             )
+            self._fleet = fleet
             log.info(
                 "instance started",
                 extra={"instance": self._instance, "shards": self._plan.total, "pinned": self._card.pinned},
             )
-            async with serve_health(
-                settings.host,
-                settings.manager_health_port,
-                "MANAGER_HEALTH_PORT",
-                {"shardTable": self._check_shards},
-                top=self._shard_table,
-                move_on=True,
-            ):
-                try:
-                    return await self._supervise()
-                finally:
-                    await self._fleet.stop()
-                    with contextlib.suppress(RedisError):
-                        await self._registry.leave(self._instance)
+            try:
+                return await self._supervise()
+            finally:
+                await fleet.stop()
+                with contextlib.suppress(RedisError):
+                    await self._registry.leave(self._instance)
+
+    def _make_card(self) -> Card:
+        preferred = self._plan.preferred
+        return Card(
+            self._instance,
+            self._plan.total,
+            pinned=(preferred[0], preferred[-1]) if self._plan.pinned else None,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_ms=int(time.time() * 1000),
+        )
 
     # Start
     async def _wait_for_redis(self) -> None:
@@ -117,6 +122,7 @@ class Supervisor:
 
     async def _ask_discord(self) -> GatewayBot | None:
         """Ask for URL and limits; when REST is down, what was said last serves for resuming. None: told to stop."""
+        self._waits_for = "Discord"
         assert self._settings.discord_token is not None
         token = self._settings.discord_token.get_secret_value()
         while not self._stop.is_set():
@@ -145,6 +151,11 @@ class Supervisor:
         return GatewayBot(url.decode(), int(total), StartLimit(0, 0, 0, int(concurrency)))
 
     # Work
+    @property
+    def _started_fleet(self) -> Fleet:
+        assert self._fleet is not None
+        return self._fleet
+
     async def _supervise(self) -> int:
         await self._choose_predecessors()
         while not self._stop.is_set():
@@ -170,7 +181,7 @@ class Supervisor:
 
     async def _next_look(self) -> None:
         """Sleep until something has changed, or for a second."""
-        fleet = self._fleet
+        fleet = self._started_fleet
         busy = bool(self._card.wants or self._handing_over)
         waiting: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._stop.wait()),
@@ -189,7 +200,7 @@ class Supervisor:
 
     async def _look(self) -> str | None:
         """Compare what should be with what is, and act; return why the instance ends, if it does."""
-        roll, total, fleet = self._roll, self._plan.total, self._fleet
+        roll, total, fleet = self._roll, self._plan.total, self._started_fleet
         others = [card for card in roll.cards.values() if card.id != self._instance]
         part = part_of(
             total,
@@ -215,7 +226,7 @@ class Supervisor:
         return self._place([card for card in others if card.total == total])
 
     def _place(self, others: list[Card]) -> str | None:
-        roll, fleet, me = self._roll, self._fleet, self._instance
+        roll, fleet, me = self._roll, self._started_fleet, self._instance
         replaced = {name for card in [*others, self._card] for name in card.replaces}
         successor = next((card.id for card in others if me in card.replaces), None)
         members = [card.member for card in [*others, self._card] if card.id not in replaced]
@@ -232,6 +243,9 @@ class Supervisor:
         for shard in fleet.shards - mine - set(coming) - set(wanted.acquire):
             if shard in holders and target.get(shard) != me:
                 fleet.release(shard)  # it waits for a lease that others have by now
+        fleet.suspect(
+            {s for s, row in enumerate(roll.leases) if row.instance == me and row.owner and not row.live}
+        )
         if successor is not None and not mine and not fleet.shards:
             return f"handed over to {successor}"
         return None
@@ -245,7 +259,7 @@ class Supervisor:
                 if ours and shard not in self._handing_over:
                     self._handing_over.add(shard)
                     log.info("handing over", extra={"shard": shard, "to": card.id})
-                    self._fleet.release(shard, card.id)
+                    self._started_fleet.release(shard, card.id)
 
     def _candidates(self, others: list[Card]) -> set[int]:
         """Return the shards to place: all, or with ranges only what is somebody's or has been somebody's."""
@@ -262,22 +276,27 @@ class Supervisor:
 
     # Health
     async def _check_shards(self) -> dict[str, Any]:
-        mine = self._fleet.shards
-        rows = [row for report in await self._fleet.report() for row in report["shards"]]
+        fleet = self._fleet
+        if fleet is None:
+            return {"ok": False, "waitsFor": self._waits_for}
+        mine = fleet.shards
+        rows = [row for report in await fleet.report() for row in report["shards"]]
         ready = {row["id"] for row in rows if row["status"] == "ready"}
         return {"ok": bool(mine) and mine <= ready, "shardsOnline": len(ready & mine), "held": len(mine)}
 
     async def _shard_table(self) -> dict[str, Any]:
         """Return the table of seed S2, with what else there is to say."""
-        reports = await self._fleet.report()
+        fleet = self._fleet
+        if fleet is None:
+            return {"instance": self._instance, "totalShards": None, "shards": []}
+        reports = await fleet.report()
         rows = sorted((row for report in reports for row in report["shards"]), key=lambda row: row["id"])
+        inner = ("shards", "op", "id")
         return {
             "instance": self._instance,
             "totalShards": self._plan.total,
             "shards": rows,
-            "processes": [
-                {key: value for key, value in r.items() if key not in ("shards", "op", "id")} for r in reports
-            ],
+            "processes": [{key: value for key, value in r.items() if key not in inner} for r in reports],
             "instances": sorted(self._roll.cards),
         }
 

@@ -135,6 +135,9 @@ DISCORD_LIMITER_FALLBACKS = counter(
 GATEWAY_CONNECTIONS = gauge("discord_connections_total", "Open gateway sockets of this process.")
 SHARDS_ONLINE = gauge("discord_shards_online", "Shards of this process with a running session.")
 GUILD_COUNT = gauge("discord_guild_count", "Guilds of a shard.", ("shard_id",))
+USER_COUNT = gauge(
+    "discord_user_count", "Members of a shard's guilds; who is in two guilds counts twice.", ("shard_id",)
+)
 GATEWAY_LATENCY = gauge(
     "discord_gateway_latency_ms", "Time from a shard's heartbeat to its acknowledgement.", ("shard_id",)
 )

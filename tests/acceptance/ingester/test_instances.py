@@ -155,3 +155,16 @@ async def test_redis_away_under_traffic(
         await wait_until(lambda: len(published(own_redis.url)) >= len(sent) - before, seconds=60)
     assert len(gateway.did("identify")) == 2
     assert set(sent[before:]) <= {int(envelope.json()["id"]) for envelope in published(own_redis.url)}
+
+
+async def test_sessions_are_resumed_while_discords_rest_api_is_down(
+    gateway: ScriptedGateway, redis_url: str, start_ingester: Start, wait_until: WaitUntil
+) -> None:
+    instance = await start_ingester(redis_url)
+    await wait_until(lambda: holders(gateway) == 1 and len(published(redis_url, "GUILD_CREATE")) == 8)
+    assert await instance.stop() == 0
+    gateway.rest_status = 503
+    sent = [await gateway.message() for _ in range(5)]
+    await start_ingester(redis_url)
+    await everything(redis_url, sent, wait_until)
+    assert len(gateway.did("identify")) == 1

@@ -303,6 +303,7 @@ async def test_the_next_process_resumes_the_stored_session(
         sent += [await gateway.message() for _ in range(3)]
     async with run_shard(gateway, redis_url) as running:
         await all_arrive(running, sent, wait_until)
+        assert (len(running.shard.guilds), running.shard.guilds.members) == (8, 80)
     assert len(gateway.did("identify")) == 1
 
 

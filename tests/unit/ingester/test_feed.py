@@ -53,8 +53,8 @@ def test_a_call_carries_every_argument_of_the_script() -> None:
     argv = arguments(calls[1])
     assert argv[:2] == [b"7", b"5000"]
     assert argv[3:9] == [b"abc", b"ws://resume", b"41", b"42", b"90000", b"3"]
-    index, name, sequence, guild, received, payload = argv[11:]
-    assert int(index) == 3 + (1234567 >> 22) % 16
+    index, name, sequence, guild, received, payload = argv[12:]
+    assert int(index) == 4 + (1234567 >> 22) % 16
     assert (name, sequence, guild, payload) == (
         b"MESSAGE_CREATE",
         b"42",
@@ -62,6 +62,19 @@ def test_a_call_carries_every_argument_of_the_script() -> None:
         b'{"content":"\xc3\xa9"}',
     )
     assert len(received) == 13
+
+
+def test_changes_of_guilds_ride_on_the_next_batch() -> None:
+    calls: deque[Batch] = deque()
+    feed = make_feed(Owner(), calls)
+    changes = [[], [b"5", b'["Five",1,true]', b"6", b""], []]
+    feed.guild_changes = lambda: changes.pop(0)
+    feed.begin(SESSION, 0)
+    feed.append(HEADS, 1, b"0", b"{}")
+    feed.flush()
+    argv = arguments(calls[1])
+    assert argv[11:16] == [b"4", b"5", b'["Five",1,true]', b"6", b""]
+    assert argv[17] == b"MESSAGE_CREATE"
 
 
 def test_a_feed_in_the_shadow_keeps_only_what_is_young() -> None:
@@ -77,7 +90,7 @@ def test_a_feed_in_the_shadow_keeps_only_what_is_young() -> None:
     assert (calls[1].events, calls[1].after) == (0, 999)
     feed.lead()
     feed.flush()
-    assert arguments(calls[2])[11 + 6] == b"key1000"
+    assert arguments(calls[2])[12 + 6] == b"key1000"
 
 
 def test_the_time_of_arrival_can_be_read_back() -> None:
@@ -134,7 +147,7 @@ class FeedMachine(RuleBasedStateMachine):
             return [3, self.stored]
         last = self.stored if self.stored is not None else before
         appended = 0
-        for index in range(11, len(argv), 6):
+        for index in range(12, len(argv), 6):
             sequence = int(argv[index + 2])
             if sequence > last:
                 last = sequence
