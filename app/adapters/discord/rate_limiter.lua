@@ -104,15 +104,15 @@ else
   lane = likely and likely ~= '-' and 'b:' .. likely .. ':' .. top or 'r:' .. route
 end
 
-local limit, remaining, reset, window, epoch, settled, probe, shut, fresh, urgent
+local limit, remaining, reset, window, epoch, settled, probe, shut, fresh, urgent, peak
 local wait, in_bucket = 0, 0
 if lane then
   state_key = prefix .. 'lane:' .. lane
   local s = numbers(state_key, 'limit', 'remaining', 'reset', 'window', 'epoch', 'settled', 'probe', 'shut',
-    'urgent', 'urgent_before')
+    'urgent', 'peak')
   limit, remaining, reset, window = s[1], s[2], s[3], s[4]
   epoch, settled, probe, shut = s[5] or 0, s[6], s[7] or 0, s[8] or 0
-  urgent = s[9] or 0
+  urgent, peak = s[9] or 0, s[10] or 0
   probing = probing or not limit
   local free, ready, steady = 1, now, nil
   if shut > now then
@@ -126,9 +126,9 @@ if lane then
     elseif paced then
       local due = fresh and now or reset - window + (limit - remaining) * window / limit
       steady = due
-      -- The last slots, as many as urgent calls took in the window before and one more, are kept for such calls
-      -- until a later answer might come in the next window.
-      local kept = math.min(limit - 1, math.max(1, (s[10] or 0) + 1 - urgent))
+      -- The last slots are kept for urgent calls, as many as those took lately and two more (one if there were
+      -- none), until a later answer might come in the next window.
+      local kept = math.min(limit - 1, math.max(1, peak >= 1 and math.ceil(peak) + 2 - urgent or 1))
       if remaining <= kept and not fresh then
         local quickest = tonumber(redis.call('HGET', prefix .. 'quickest', family) or nil) or SECOND / 10
         due = math.max(due, reset - remaining * math.max(0.15 * window / limit, 3 * quickest + 2 * LATE))
@@ -213,7 +213,7 @@ if lane then
   if limit and fresh then
     epoch = epoch + 1
     redis.call('HSET', state_key, 'remaining', limit - 1, 'reset', now + window, 'epoch', epoch,
-      'settled', 0, 'low', limit, 'urgent', 0, 'urgent_before', urgent)
+      'settled', 0, 'low', limit, 'urgent', 0, 'peak', math.max(urgent, 0.8 * peak))
   elseif limit then
     redis.call('HSET', state_key, 'remaining', remaining - 1)
   end
