@@ -66,6 +66,8 @@ class MetricsFeeder:
     """Brings the plain counters of the hot path to Prometheus, once a second."""
 
     def __init__(self) -> None:
+        # Unknown until this process has asked, which is not the same as none left.
+        metrics.GATEWAY_IDENTIFY_BUDGET.set(float("nan"))
         self._told: dict[tuple[int, str], int] = {}
 
     def _grown(self, shard: int, name: str, value: int) -> int:
