@@ -129,6 +129,16 @@ async def test_a_429_longer_than_the_deadline_fails_at_once() -> None:
     assert caught.value.wait == pytest.approx(60)
 
 
+async def test_a_call_with_little_patience_is_not_sent_when_it_would_have_to_wait() -> None:
+    world = World(too_many(5), answered(204))
+    with pytest.raises(errors.RateLimited):
+        await world.sender.send(Call(DELETE, Priority.MODERATION, 30.0, idempotent=True, patience=2.0))
+    assert (len(world.sent), world.now) == (1, 100)
+    world.now += 5.1
+    await world.sender.send(Call(DELETE, Priority.MODERATION, 30.0, idempotent=True, patience=2.0))
+    assert len(world.sent) == 2
+
+
 async def test_429s_without_end_are_given_up() -> None:
     world = World(*[too_many(0.01)] * 20)
     with pytest.raises(errors.RateLimited):
