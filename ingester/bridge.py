@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.redis.bridge import CHANNEL, REPLY_SECONDS, FoundGuild, FoundUser, reply_key
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.adapters.redis.client import open_redis
 from ingester.control import Setup
 from ingester.publisher import Publisher
@@ -46,6 +47,7 @@ class Bridge:
     async def run(self) -> None:
         """Answer questions; connect again whenever Redis went away."""
         while True:
+            end_if_cancelled()
             try:
                 async with (
                     open_redis(self._url, connections=4, blocking_seconds=LISTEN_SECONDS) as redis,
@@ -53,6 +55,7 @@ class Bridge:
                 ):
                     await channel.subscribe(CHANNEL)
                     while True:
+                        end_if_cancelled()
                         message = await channel.get_message(timeout=LISTEN_SECONDS)
                         if message is not None:
                             self._spawn(redis, message["data"])

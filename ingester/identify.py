@@ -17,6 +17,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.errors import DiscordUnreachable
 from app.observability import metrics
 from ingester import keys
@@ -61,6 +62,7 @@ class IdentifySlots:
         Raises LoggedOut when Discord refuses the token.
         """
         while True:
+            end_if_cancelled()
             try:
                 wait = await self._try(shard)
             except RedisError as error:

@@ -14,6 +14,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.events.envelope import PARTITIONS, stream_name
 from app.observability import metrics
 from ingester import keys
@@ -34,6 +35,7 @@ class Trimmer:
     async def run(self) -> None:
         """Trim until cancelled, as long as no other process does."""
         while True:
+            end_if_cancelled()
             await asyncio.sleep(INTERVAL_SECONDS)
             try:
                 mine = await self._redis.set(keys.TRIM_LOCK, "1", nx=True, px=int(INTERVAL_SECONDS * 900))

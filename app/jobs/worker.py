@@ -18,6 +18,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.jobs.declare import InteractionJob
 from app.jobs.late_answers import token_seconds_left
 from app.jobs.queue import GROUP, STREAM, QueuedJob
@@ -79,6 +80,7 @@ class JobWorker:
         try:
             await self._once(self._create_group)
             while not stop.is_set():
+                end_if_cancelled()
                 await self._once(self._read)
         finally:
             if self._running:
@@ -89,6 +91,7 @@ class JobWorker:
 
     async def _forever(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
+            end_if_cancelled()
             await self._once(step)
             await asyncio.sleep(self._beat_seconds)
 

@@ -141,6 +141,8 @@ def _listen(host: str, port: int, variable: str, tries: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, candidate))
+            # Only a listening socket keeps the port: with SO_REUSEADDR two may be bound to it.
+            listener.listen(128)
         except OSError:
             listener.close()
             continue

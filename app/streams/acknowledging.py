@@ -8,7 +8,7 @@ from collections.abc import Callable
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
-from app.streams.cancellation import end_if_cancelled
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.streams.entry import Entry
 from app.streams.partition import Partition
 from app.streams.settlement import Settlement

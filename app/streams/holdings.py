@@ -14,10 +14,10 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
 from app.adapters.postgres.pool import Pool, transaction
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.errors import AppError
 from app.observability import metrics
 from app.streams import store
-from app.streams.cancellation import end_if_cancelled
 from app.streams.entry import Entry
 from app.streams.failure import describe
 from app.streams.intake import GroupMissing, Intake, create_group

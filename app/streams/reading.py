@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError
 
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.observability import metrics
-from app.streams.cancellation import end_if_cancelled
 from app.streams.delayed import Delayed
 from app.streams.entry import Entry
 from app.streams.failure import describe

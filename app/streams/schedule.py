@@ -30,11 +30,11 @@ import psycopg
 from redis.backoff import ExponentialWithJitterBackoff
 
 from app.adapters.postgres.pool import Pool, transaction
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.errors import AppError
 from app.observability import metrics
 from app.services import Services, bind
 from app.streams import store
-from app.streams.cancellation import end_if_cancelled
 from app.streams.declare import Job
 from app.streams.failure import Again, Dead, describe, frames, is_unavailable, judge
 from app.streams.store import Scheduled

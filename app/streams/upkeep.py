@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.postgres.pool import Pool, transaction
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.errors import AppError
 from app.observability import metrics
 from app.streams import dead_letters, lag, store
-from app.streams.cancellation import end_if_cancelled
 from app.streams.consumer import GroupConsumer
 from app.streams.failure import describe
 

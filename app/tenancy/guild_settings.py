@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.adapters.postgres.pool import Conn, Pool, transaction
+from app.adapters.redis.cancellation import end_if_cancelled
 from app.snowflake import GuildId, UserId
 from app.tenancy import store
 
@@ -116,11 +117,13 @@ class GuildSettings:
 
     async def _listen(self) -> None:
         while True:
+            end_if_cancelled()
             try:
                 async with self._redis.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
                     self._forget_all()  # what was announced before we listened was not heard
                     while True:
+                        end_if_cancelled()
                         message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=1.0)
                         if message is not None:
                             self._drop(message["data"])

@@ -36,6 +36,7 @@ async def test_everything_works_from_the_keyboard(page: Page, site: Site) -> Non
     await expect(page.get_by_test_id("composer")).to_be_focused()
     await run(page, "panel buttons")
     await expect(last(page)).to_contain_text("Choose your button")
+    await expect(page.get_by_test_id("composer")).to_be_focused()
     await page.keyboard.press("ArrowUp")
     await expect(last(page)).to_be_focused()
     await page.keyboard.press("ArrowRight")
