@@ -12,6 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.adapters.redis.cancellation import end_if_cancelled
 from ingester import keys
 from ingester.feed import Session
 
@@ -77,6 +78,7 @@ class Leases:
         """Ask until the shard is ours, or until told to stop."""
         asked = 0
         while not stopping.is_set():
+            end_if_cancelled()
             try:
                 answer = await self.acquire(shard)
             except RedisError as error:
@@ -94,6 +96,7 @@ class Leases:
     async def again(self, shard: int) -> str | None:
         """Take a lease that Redis has forgotten; return the new token, or None when another was faster."""
         while True:
+            end_if_cancelled()
             try:
                 answer = await self.acquire(shard)
             except RedisError:
