@@ -42,17 +42,36 @@ class GatewayKind(StrEnum):
     OUT_OF_ORDER = "out_of_order"
     """Hold an event back and dispatch it after the next one."""
     MALFORMED = "malformed"
-    """Send a frame that is not JSON (or not the agreed compression) instead of an event."""
+    """Send a broken frame instead of an event; `form` says how it is broken, `lasting` whether RESUME brings it
+    broken again.
+    """
     HUGE = "huge"
     """Add `kilobytes` of undocumented padding to an event."""
     DELAY = "delay"
     """Dispatch an event `milliseconds` later; order is kept."""
     REFUSE_CONNECT = "refuse_connect"
     """Answer a WebSocket handshake with 503."""
+    SLOW_ACK = "slow_ack"
+    """Acknowledge a heartbeat `milliseconds` late: the latency that clients measure."""
+    REFUSE_SESSION = "refuse_session"
+    """Answer IDENTIFY or RESUME with close code `code`."""
     INVALID_SESSION = "invalid_session"
     """Answer IDENTIFY or RESUME with op 9; `resumable` is its data."""
     OP7_BEFORE_HELLO = "op7_before_hello"
     """Send RECONNECT as the first frame of a connection (contract section 5.3)."""
+
+
+class BrokenForm(StrEnum):
+    """How a malformed frame is broken."""
+
+    TEXT = "text"
+    """Half a JSON object as plain text, past the agreed compression."""
+    JSON = "json"
+    """Half a JSON object in the agreed compression."""
+    SHAPE = "shape"
+    """A dispatch whose data is a list, in the agreed compression."""
+    COMPRESSION = "compression"
+    """Binary noise that the agreed compression cannot read."""
 
 
 class _Switch(BaseModel):
@@ -93,6 +112,9 @@ class GatewayTrouble(_Switch):
     resumable: bool = False
     milliseconds: int = Field(default=1000, ge=0)
     kilobytes: int = Field(default=512, ge=1, le=16_384)
+    code: int = Field(default=4000, ge=1000, le=4999, description="For refuse_session.")
+    form: BrokenForm = Field(default=BrokenForm.TEXT, description="For malformed.")
+    lasting: bool = Field(default=False, description="For malformed: the replay is broken too (as `json`).")
 
 
 class Trouble:

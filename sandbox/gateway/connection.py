@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -31,6 +32,13 @@ MAX_PENDING = 100_000
 log = structlog.get_logger("sandbox.gateway")
 
 
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Goes out as it is."""
+
+    frame: str | bytes
+
+
 class Connection:
     """A connected client, before and after it has a session."""
 
@@ -50,7 +58,7 @@ class Connection:
         self.close_code: int | None = None
         self.heartbeats = 0
         self._abort = scope.get("extensions", {}).get("sandbox.abort")
-        self._pending: deque[bytes | str | tuple[int, str]] = deque()
+        self._pending: deque[bytes | _Raw | tuple[int, str]] = deque()
         self._wake = asyncio.Event()
         self._received: deque[float] = deque()
         self._watch: asyncio.TimerHandle | None = None
@@ -73,9 +81,9 @@ class Connection:
         self._pending.append(frame)
         self._wake.set()
 
-    def send_raw(self, text: str) -> None:
-        """Queue a frame that bypasses encoding and compression: trouble only."""
-        self._pending.append(text)
+    def send_raw(self, frame: str | bytes) -> None:
+        """Queue a frame, text or binary, that bypasses encoding and compression: trouble only."""
+        self._pending.append(_Raw(frame))
         self._wake.set()
 
     def close(self, code: int, reason: str | None = None) -> None:
@@ -135,7 +143,7 @@ class Connection:
                     if isinstance(item, tuple):
                         await send({"type": "websocket.close", "code": item[0], "reason": item[1]})
                         return
-                    frame = item if isinstance(item, str) else self.codec.encode(item)
+                    frame = item.frame if isinstance(item, _Raw) else self.codec.encode(item)
                     kind = "text" if isinstance(frame, str) else "bytes"
                     await send({"type": "websocket.send", kind: frame})
                 except OSError:
@@ -209,6 +217,11 @@ class Connection:
         if self.session is not None:
             self.session.last_heartbeat_ms = self.gateway.world.clock()
             self.session.last_heartbeat_seq = seq
+        slow = self.gateway.trouble.for_gateway(GatewayKind.SLOW_ACK, shard)
+        if slow is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(slow.milliseconds / 1000, self.send, Op.HEARTBEAT_ACK)
+            return
         self.send(Op.HEARTBEAT_ACK)
 
     def ask_heartbeat(self) -> None:

@@ -111,10 +111,11 @@ class Delivery:
             loop = asyncio.get_running_loop()
             session.held_timer = loop.call_later(HOLD_SECONDS, self._release, session)
             return
-        malformed = self._trouble.for_gateway(GatewayKind.MALFORMED, shard, event) is not None
-        if malformed and session.connection is not None:
-            session.connection.send_raw('{"t":"' + event + '","s":')
-        session.dispatch(event, data, lost=malformed)
+        malformed = self._trouble.for_gateway(GatewayKind.MALFORMED, shard, event)
+        if malformed is not None:
+            session.dispatch_broken(event, data, malformed.form, lasting=malformed.lasting)
+        else:
+            session.dispatch(event, data)
         if self._trouble.for_gateway(GatewayKind.DUPLICATE, shard, event) is not None:
             session.dispatch(event, data)
 

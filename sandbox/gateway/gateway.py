@@ -110,6 +110,8 @@ class Gateway:
         if refusal is not None:
             connection.close(refusal)
             return
+        if self._refuse_session(connection, shard):
+            return
         invalid = self.trouble.for_gateway(GatewayKind.INVALID_SESSION, shard)
         if invalid is not None or self.limits.too_fast(shard):
             self.counts["identify_too_fast" if invalid is None else "identify_refused"] += 1
@@ -128,6 +130,12 @@ class Gateway:
         self.sessions[session.id] = session
         self.note("identify", connection)
         self._greet(session)
+
+    def _refuse_session(self, connection: Connection, shard: int | None) -> bool:
+        refused = self.trouble.for_gateway(GatewayKind.REFUSE_SESSION, shard)
+        if refused is not None:
+            connection.close(refused.code)
+        return refused is not None
 
     def _refuse_identify(self, token: str, wanted: Any, shard: Any, count: Any) -> Close | None:
         if token.removeprefix("Bot ") != self.world.application.token:
@@ -193,6 +201,8 @@ class Gateway:
             return
         session = self.sessions.get(session_id)
         shard = session.shard if session is not None else None
+        if self._refuse_session(connection, shard):
+            return
         invalid = self.trouble.for_gateway(GatewayKind.INVALID_SESSION, shard)
         if invalid is not None and invalid.resumable:
             connection.send(Op.INVALID_SESSION, data=True)

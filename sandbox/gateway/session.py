@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sandbox.gateway.protocol import Intent
+from sandbox.trouble import BrokenForm
 
 if TYPE_CHECKING:
     from sandbox.gateway.connection import Connection
+
+NOISE = b"\xff\xfe this is no compressed frame"
 
 
 @dataclass(slots=True, eq=False)
@@ -43,17 +46,38 @@ class Session:
             return self.shard == 0
         return (guild_id >> 22) % self.shard_count == self.shard
 
-    def dispatch(self, event: str, data: bytes, *, lost: bool = False) -> None:
-        """Give an event the next number, remember it, and send it when a socket is there and it is not
-        `lost`.
-        """
+    def dispatch(self, event: str, data: bytes) -> None:
+        """Give an event the next number, remember it, and send it when a socket is there."""
+        frame = self._numbered(event, data)
+        self._remember(frame)
+        if self.connection is not None:
+            self.connection.send_frame(frame)
+
+    def dispatch_broken(self, event: str, data: bytes, form: BrokenForm, *, lasting: bool) -> None:
+        """Send a broken frame in an event's place; what is remembered for RESUME is sound unless `lasting`."""
+        sound = self._numbered(event, data)
+        half = sound[: sound.index(b'"d":') + 4]
+        self._remember(half if lasting else sound)
+        if self.connection is None:
+            return
+        match form:
+            case BrokenForm.TEXT:
+                self.connection.send_raw(half.decode())
+            case BrokenForm.COMPRESSION:
+                self.connection.send_raw(NOISE)
+            case BrokenForm.SHAPE:
+                self.connection.send_frame(half + b"[]}")
+            case _:
+                self.connection.send_frame(half)
+
+    def _numbered(self, event: str, data: bytes) -> bytes:
         self.seq += 1
-        frame = b'{"t":"%b","s":%d,"op":0,"d":%b}' % (event.encode(), self.seq, data)
+        return b'{"t":"%b","s":%d,"op":0,"d":%b}' % (event.encode(), self.seq, data)
+
+    def _remember(self, frame: bytes) -> None:
         self.replay.append((self.seq, frame))
         while len(self.replay) > self.replay_events:
             self.replay.popleft()
-        if self.connection is not None and not lost:
-            self.connection.send_frame(frame)
 
     def can_replay(self, seq: int) -> bool:
         """Whether every event after `seq` is still here."""

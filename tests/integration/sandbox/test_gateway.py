@@ -11,7 +11,7 @@ import pytest
 import websockets
 
 from sandbox.gateway.load import emit_burst
-from sandbox.trouble import GatewayKind, GatewayTrouble
+from sandbox.trouble import BrokenForm, GatewayKind, GatewayTrouble
 from sandbox.world import Overwrite, Permission, seed
 from tests.fixtures.sandbox import ServeSandbox
 from tests.integration.sandbox.gateway_socket import (
@@ -332,6 +332,43 @@ async def test_trouble(serve_sandbox: ServeSandbox, wait_until: Callable[..., An
         assert (await alive.receive())["d"]["content"] == "said while the socket was dead"
         assert sandbox.gateway.close(4000) >= 1
         assert await alive.code() == 4000
+
+
+@pytest.mark.parametrize("form", list(BrokenForm))
+async def test_broken_frames(serve_sandbox: ServeSandbox, form: BrokenForm) -> None:
+    async with serve_sandbox() as sandbox:
+        socket = await ready(sandbox, query="v=10&encoding=json&compress=zlib-stream")
+        sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.MALFORMED, form=form, lasting=True, count=1))
+        sandbox.world.post_message(general_of(sandbox), seed.SAM, "broken on the wire")
+        if form is BrokenForm.SHAPE:
+            assert (await socket.receive())["d"] == []
+            assert socket.seq is not None
+            socket.seq -= 1
+        else:
+            raw = await socket.connection.recv()
+            assert isinstance(raw, str) == (form is BrokenForm.TEXT)
+            assert (raw[-4:] == b"\x00\x00\xff\xff") == (form is BrokenForm.JSON)
+        await socket.connection.close(4002)
+        again = await resume(sandbox, socket)
+        with pytest.raises(orjson.JSONDecodeError):
+            await again.receive()
+        await again.until("RESUMED")
+
+
+async def test_slow_acknowledgements_and_refused_sessions(serve_sandbox: ServeSandbox) -> None:
+    async with serve_sandbox(identify_window_seconds=0.0) as sandbox:
+        sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.REFUSE_SESSION, code=4013, count=1))
+        assert await (await identify(sandbox)).code() == 4013
+        socket = await ready(sandbox)
+        sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.SLOW_ACK, milliseconds=50, count=1))
+        await socket.send(1, socket.seq)
+        sandbox.world.post_message(general_of(sandbox), seed.SAM, "faster than the acknowledgement")
+        assert (await socket.receive())["t"] == "MESSAGE_CREATE"
+        assert (await socket.receive())["op"] == 11
+        await socket.connection.close(4000)
+        sandbox.trouble.add(GatewayTrouble(kind=GatewayKind.REFUSE_SESSION, code=4008, count=1))
+        assert await (await resume(sandbox, socket)).code() == 4008
+        assert (await (await resume(sandbox, socket)).receive())["t"] == "RESUMED"
 
 
 async def test_inspection(serve_sandbox: ServeSandbox) -> None:
