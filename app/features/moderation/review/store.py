@@ -258,17 +258,75 @@ async def items_of_case(conn: Conn, guild: GuildId, number: int) -> list[Item]:
     )
 
 
-async def posted(conn: Conn, item_id: int, channel: int, message: int) -> None:
-    """Note where the item was posted."""
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """An attempt to post an item: from `since` on a message of it may be in `channel`. None: there was none."""
+
+    channel: int | None
+    since: datetime | None
+
+
+async def begin_posting(conn: Conn, item_id: int, channel: int, *, seconds: float) -> Posting | None:
+    """Be the one who posts the item, for `seconds`, and return what was tried before.
+
+    None: somebody else is posting it, or it is posted.
+    """
+    earlier = await maybe(
+        conn,
+        Posting,
+        """
+        SELECT posting_channel AS channel, posting_since AS since FROM moderation.review_items
+        WHERE item_id = %(item)s AND posted_message IS NULL
+          AND (posting_until IS NULL OR posting_until <= clock_timestamp())
+        FOR UPDATE""",
+        item=item_id,
+    )
+    if earlier is not None:
+        await run(
+            conn,
+            """
+            UPDATE moderation.review_items
+            SET posting_channel = coalesce(posting_channel, %(channel)s),
+                posting_since = coalesce(posting_since, clock_timestamp()),
+                posting_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+            WHERE item_id = %(item)s""",
+            item=item_id,
+            channel=channel,
+            seconds=seconds,
+        )
+    return earlier
+
+
+async def not_posted(conn: Conn, item_id: int, earlier: Posting) -> None:
+    """Note that nothing came of the attempt for certain, so that it is as it was before."""
     await run(
         conn,
         """
-        UPDATE moderation.review_items SET posted_channel = %(channel)s, posted_message = %(message)s
-        WHERE item_id = %(item)s""",
+        UPDATE moderation.review_items
+        SET posting_channel = %(channel)s, posting_since = %(since)s, posting_until = NULL
+        WHERE item_id = %(item)s AND posted_message IS NULL""",
+        item=item_id,
+        channel=earlier.channel,
+        since=earlier.since,
+    )
+
+
+async def posted(conn: Conn, item_id: int, channel: int, message: int) -> bool:
+    """Note where the item was posted. False: it was already, elsewhere; this message is one too many."""
+    kept = await value(
+        conn,
+        """
+        UPDATE moderation.review_items
+        SET posted_channel = coalesce(posted_channel, %(channel)s),
+            posted_message = coalesce(posted_message, %(message)s),
+            posting_channel = NULL, posting_since = NULL, posting_until = NULL
+        WHERE item_id = %(item)s
+        RETURNING posted_message""",
         item=item_id,
         channel=channel,
         message=message,
     )
+    return kept is None or int(kept) == message
 
 
 @dataclass(frozen=True, slots=True)

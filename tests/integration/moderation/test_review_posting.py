@@ -1,0 +1,137 @@
+"""A review item has one message in the queue's channel, whoever posts it at the same time and whoever dies over it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Any
+
+import pytest
+
+from app.adapters.postgres.pool import transaction
+from app.features.moderation.review import store
+from app.features.moderation.review.posting import ReviewPosts
+from app.features.moderation.review.queue import Reviews
+from app.features.moderation.review.store import Item, NewItem
+from app.snowflake import UserId
+from app.streams.retry import TryLater
+from sandbox.trouble import RestKind, RestTrouble
+from tests.fixtures.moderation import MEMBER, MODERATOR, House
+
+CREATE = "POST /channels/{channel_id}/messages"
+
+
+class Forgetful(OrderedDict[Any, Any]):
+    """Nonces whose minutes are always over."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Forget at once."""
+
+
+@pytest.fixture
+async def item(house: House) -> Item:
+    house.sandbox.nonces = Forgetful()
+    await house.review_here()
+    return await house.reviews_open(
+        NewItem(house.guild, "report:1", "report", UserId(MEMBER), excerpt="vile")
+    )
+
+
+def shown(house: House) -> list[str]:
+    return [str(message.embeds) for message in house.written(house.review_channel)]
+
+
+async def try_to_show(house: House, item: Item) -> bool:
+    try:
+        await house.service(ReviewPosts).show(house.guild, item.item_id)
+    except TryLater:
+        return False
+    return True
+
+
+async def age_the_lease(house: House) -> None:
+    """Let the time pass for which whoever died holds the item."""
+    async with transaction(house.pool) as conn:
+        await conn.execute("UPDATE moderation.review_items SET posting_until = now() - interval '1 second'")
+
+
+async def claim(house: House, item: Item) -> None:
+    await house.service(Reviews).claim(house.guild, item.item_id, item.version, by=UserId(MODERATOR))
+
+
+async def test_two_workers_post_one_message(house: House, item: Item) -> None:
+    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=200, route=CREATE))
+    done = await asyncio.gather(*(try_to_show(house, item) for _ in range(4)))
+    assert sorted(done) == [False, False, False, True]
+    assert len(shown(house)) == 1
+    await claim(house, item)
+    assert await try_to_show(house, item)
+    [message] = shown(house)
+    assert f"<@{MODERATOR}>" in message
+
+
+async def test_what_changes_while_it_is_posted_is_shown(house: House, item: Item) -> None:
+    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=200, route=CREATE))
+    posting = asyncio.create_task(try_to_show(house, item))
+    await asyncio.sleep(0.05)
+    await claim(house, item)
+    assert await posting
+    [message] = shown(house)
+    assert f"<@{MODERATOR}>" in message
+
+
+async def test_a_worker_that_dies_after_posting_leaves_a_message_that_is_found(
+    house: House, item: Item, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(*_: object) -> bool:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "posted", dies)
+        with pytest.raises(asyncio.CancelledError):
+            await house.service(ReviewPosts).show(house.guild, item.item_id)
+    assert len(shown(house)) == 1
+    assert not await try_to_show(house, item)  # it might be at it still
+    # Others write in the channel, the item changes, and the queue moves elsewhere meanwhile.
+    house.world.post_message(house.review_channel, MODERATOR, "Review 1?")
+    await claim(house, item)
+    await house.set(review_channel=house.channel)
+    await age_the_lease(house)
+    assert await try_to_show(house, item)
+    [message] = shown(house)
+    assert f"<@{MODERATOR}>" in message
+    assert not house.written(house.channel)
+
+
+async def test_a_worker_that_dies_before_posting_is_followed_by_another(house: House, item: Item) -> None:
+    async with transaction(house.pool) as conn:
+        await store.begin_posting(conn, item.item_id, house.review_channel, seconds=30)
+    assert not await try_to_show(house, item)
+    await age_the_lease(house)
+    assert await try_to_show(house, item)
+    assert len(shown(house)) == 1
+
+
+async def test_a_lost_answer_is_no_second_message(house: House, item: Item) -> None:
+    house.sandbox.nonces = OrderedDict()
+    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LOST_ANSWER, count=1, route=CREATE))
+    assert await try_to_show(house, item)
+    assert len(shown(house)) == 1
+
+
+async def test_a_refused_channel_is_tried_again_at_once(house: House, item: Item) -> None:
+    await house.set(review_channel=999)
+    assert await try_to_show(house, item)
+    await house.review_here()
+    assert await try_to_show(house, item)
+    assert len(shown(house)) == 1
+
+
+async def test_who_outlives_the_lease_takes_the_second_message_back(house: House, item: Item) -> None:
+    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=400, route=CREATE, count=1))
+    slow = asyncio.create_task(try_to_show(house, item))
+    await asyncio.sleep(0.15)
+    await age_the_lease(house)
+    assert await try_to_show(house, item)
+    assert await slow
+    assert len(shown(house)) == 1
