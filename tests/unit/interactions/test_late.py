@@ -100,7 +100,7 @@ def test_a_job_keeps_the_deferral() -> None:
 
 class Form:
     def render(self, rendering: Any) -> dict[str, Any]:
-        return {"custom_id": "x", "title": "x", "components": []}
+        return {"custom_id": "x", "title": "x", "components": [{"type": 10, "content": "x"}]}
 
 
 def test_a_form_that_comes_too_late_is_explained() -> None:
