@@ -145,7 +145,7 @@ async def read_rest(
     after: int = 0,
     limit: Limit = 200,
 ) -> Json:
-    """Never a token."""
+    """With `query`, `request` and `response`, long texts cut; never a token."""
     found = [
         call.as_json()
         for call in ctx.sandbox.rest_log.calls

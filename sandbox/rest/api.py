@@ -262,6 +262,7 @@ class _Exchange:
                 identity=self.identity,
                 reason=self.call.reason if self.call is not None else None,
                 bucket=bucket,
+                query=redact(dict(self.request.query_params)),
                 request=redact(self.call.body) if self.call is not None else None,
                 response=redact(body),
                 files=[f.filename for f in self.call.files] if self.call is not None else [],

@@ -27,6 +27,7 @@ class LoggedCall:
     identity: str
     reason: str | None = None
     bucket: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
     request: Any = None
     response: Any = None
     files: list[str] = field(default_factory=list)

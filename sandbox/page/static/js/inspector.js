@@ -156,6 +156,7 @@ function callEntry(one) {
   ], () => [
     part("Path", one.path), part("At", exactTime(one.at_ms)), part("Audit-log reason", one.reason),
     Object.keys(bucket).length > 0 && part("Limits", json(bucket)),
+    Object.keys(one.query).length > 0 && part("Query", json(one.query)),
     one.request !== null && part("Request", json(one.request)),
     one.files.length > 0 && part("Files", one.files.join(", ")),
     part("Answer", one.response === null ? "empty" : json(one.response)),
