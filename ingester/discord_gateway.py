@@ -89,9 +89,8 @@ class Receiver(Protocol):
 
     room: asyncio.Event
 
-    @property
     def skip_malformed(self) -> bool:
-        """Whether a malformed frame is passed over instead of raised."""
+        """Whether the malformed frame that has come is passed over instead of raised."""
 
     def event(self, event: WantedEvent, sequence: int, guild: bytes, payload: bytes) -> None:
         """Take a dispatch for the app."""
@@ -146,7 +145,7 @@ class GatewaySocket(DiscordWebSocket):
             try:
                 await self._take_other(data)
             except MalformedFrame as error:
-                if not (error.skippable and self.receiver.skip_malformed):
+                if not (error.skippable and self.receiver.skip_malformed()):
                     raise
                 metrics.GATEWAY_EVENTS_DROPPED.labels("malformed").inc()
                 log.error(

@@ -17,6 +17,19 @@ from app import __version__
 from app.errors import DiscordUnreachable, LoggedOut
 
 TIMEOUT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 3600.0
+"""An address that Cloudflare has blocked is told to stay away for up to an hour (contract section 4)."""
+
+
+class AskedToWait(DiscordUnreachable):
+    """Discord answered 429: asking again before `seconds` have passed would count against us."""
+
+    code = "E003"
+    remedy = "it is asked again by itself; if that recurs, fewer processes must start at a time"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"GET /gateway/bot: Discord asks to wait {seconds:.1f} s (status 429)")
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,7 @@ class GatewayBot:
 
 
 async def ask_gateway_bot(api_base: str, token: str) -> GatewayBot:
-    """Ask once. Raises LoggedOut (E002) or DiscordUnreachable (E001)."""
+    """Ask once. Raises LoggedOut (E002), AskedToWait (E003) or DiscordUnreachable (E001)."""
     return await asyncio.to_thread(_ask, api_base, token)
 
 
@@ -69,8 +82,19 @@ def _ask(api_base: str, token: str) -> GatewayBot:
         error.close()
         if error.code == HTTPStatus.UNAUTHORIZED:
             raise LoggedOut("Discord refuses DISCORD_TOKEN") from None
+        if error.code == HTTPStatus.TOO_MANY_REQUESTS:
+            raise AskedToWait(_retry_after(error.headers.get("Retry-After"))) from None
         raise DiscordUnreachable(f"GET /gateway/bot: status {error.code}") from None
     except OSError as error:
         raise DiscordUnreachable(f"GET /gateway/bot: {type(error).__name__}") from None
     except (KeyError, TypeError, ValueError):
         raise DiscordUnreachable("GET /gateway/bot: not the answer that Discord documents") from None
+
+
+def _retry_after(header: str | None) -> float:
+    """Return the seconds that a 429 names, 5 when it names none."""
+    try:
+        seconds = float(header or 5.0)
+    except ValueError:
+        seconds = 5.0
+    return min(max(seconds, 0.1), LONGEST_WAIT_SECONDS)

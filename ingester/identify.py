@@ -21,7 +21,7 @@ from app.adapters.redis.cancellation import end_if_cancelled
 from app.errors import DiscordUnreachable
 from app.observability import metrics
 from ingester import keys
-from ingester.gateway_bot import StartLimit
+from ingester.gateway_bot import AskedToWait, StartLimit
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,9 @@ class IdentifySlots:
             except RedisError as error:
                 log.warning("IDENTIFY waits for Redis", extra={"shard": shard, "error": type(error).__name__})
                 wait = POLL_SECONDS
+            except AskedToWait as error:
+                log.warning("IDENTIFY waits for Discord", extra={"shard": shard, "error": str(error)})
+                wait = error.seconds
             except DiscordUnreachable as error:
                 log.warning("IDENTIFY waits for Discord", extra={"shard": shard, "error": str(error)})
                 wait = UNREACHABLE_SECONDS

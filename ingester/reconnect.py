@@ -15,6 +15,11 @@ HEALTHY_SECONDS = 5.0
 """A connection that lasted so long proves that connecting works: what failed before is forgotten."""
 BROKEN_STREAMS = 3
 """So many undecodable connections at the same sequence give the session up."""
+LASTING_FRAMES = 3
+LASTING_SECONDS = 60.0
+"""So many frames in a row whose replay was malformed too: for that long none is asked for again, else a change at
+Discord's end would be a connection per event.
+"""
 
 
 def backoff(attempt: int, jitter: Callable[[], float] = random.random) -> float:
@@ -33,8 +38,10 @@ class Reconnect:
         self._online_at: float | None = None
         self._bad_frames = 0
         self._bad_at = -1
-        self.skip_malformed = False
-        """Whether a malformed frame is passed over: its replay was malformed too."""
+        self._skips = 0
+        """Frames behind `_bad_at` that this connection may pass over."""
+        self._lasting = 0
+        self._lasting_until = 0.0
 
     def online(self, *, resumed: bool) -> None:
         """Note that Discord accepted RESUME or IDENTIFY.
@@ -64,10 +71,25 @@ class Reconnect:
         bad; where the stream cannot be read at all, three tries are enough.
         """
         if self._bad_at != sequence:
+            if self._bad_frames == 1:
+                self._lasting = 0  # that one's replay was sound
             self._bad_at, self._bad_frames = sequence, 0
         self._bad_frames += 1
-        self.skip_malformed = error.skippable and self._bad_frames >= 2
+        # One more with every connection: each frame in a row of broken ones is asked for once.
+        self._skips = self._bad_frames - 1 if error.skippable else 0
         if not error.skippable and self._bad_frames >= BROKEN_STREAMS:
             self._bad_frames = 0
             return True
         return False
+
+    def skip(self, sequence: int) -> bool:
+        """Return whether a malformed frame behind `sequence` is passed over, since its replay was malformed too."""
+        now = self._clock()
+        if self._lasting >= LASTING_FRAMES and now < self._lasting_until:
+            return True
+        if sequence != self._bad_at or not self._skips:
+            return False
+        self._skips -= 1
+        self._lasting += 1
+        self._lasting_until = now + LASTING_SECONDS
+        return True

@@ -94,11 +94,6 @@ class Shard:
         return self._stopping.is_set()
 
     @property
-    def skip_malformed(self) -> bool:
-        """Whether a malformed frame is passed over."""
-        return self._reconnect.skip_malformed
-
-    @property
     def feed(self) -> Feed | None:
         """The way to Redis, while the lease is held."""
         return self._feed
@@ -358,6 +353,10 @@ class Shard:
         self._interrupt()
 
     # The socket's receiver
+    def skip_malformed(self) -> bool:
+        """Whether the malformed frame that has come is passed over."""
+        return self._feed is not None and self._reconnect.skip(self._feed.sequence)
+
     def event(self, event: WantedEvent, sequence: int, guild: bytes, payload: bytes) -> None:
         """Take a dispatch for the app."""
         feed = self._feed

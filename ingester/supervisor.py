@@ -23,7 +23,7 @@ from app.observability.health import serve_health
 from app.settings import Settings
 from ingester import keys
 from ingester.fleet import Fatal, Fleet
-from ingester.gateway_bot import GatewayBot, StartLimit, ask_gateway_bot
+from ingester.gateway_bot import AskedToWait, GatewayBot, StartLimit, ask_gateway_bot
 from ingester.placement import moves, place
 from ingester.registry import Card, Registry, Roll
 from ingester.resharding import Step, part_of
@@ -132,7 +132,7 @@ class Supervisor:
                 log.error("Discord does not answer", extra={"problem": error.for_operator()})
                 if (known := await self._known_gateway()) is not None:
                     return known
-                await self._sleep(RETRY_SECONDS)
+                await self._sleep(error.seconds if isinstance(error, AskedToWait) else RETRY_SECONDS)
             else:
                 metrics.GATEWAY_IDENTIFY_BUDGET.set(bot.limit.remaining)
                 with contextlib.suppress(RedisError):

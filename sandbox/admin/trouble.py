@@ -105,7 +105,7 @@ async def add_rest_trouble(body: RestTrouble, ctx: Ctx) -> Json:
 
 @router.post("/trouble/gateway", status_code=201, summary="Switch trouble on for the gateway")
 async def add_gateway_trouble(body: GatewayTrouble, ctx: Ctx) -> Json:
-    """Zombies, slow acknowledgements, duplicates, disorder, broken and huge frames, refused connections and sessions."""
+    """Zombies, slow acknowledgements, duplicates, disorder, broken and huge frames, refused sockets and sessions."""
     made = ctx.sandbox.trouble.add(body)
     ctx.stream.publish("trouble", {})
     return _shown(made)

@@ -50,7 +50,7 @@ async def field(**options: Any) -> AsyncIterator[Field]:
         redis = OwnRedis(data)
         redis.start()
         async with serve_gateway(ScriptedGateway(guilds=64, **options)) as gateway:
-            instances = Instances(gateway, Path(folder))
+            instances = Instances(gateway.api_base, Path(folder))
             try:
                 yield Field(gateway, redis, instances)
             finally:

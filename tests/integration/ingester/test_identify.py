@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from redis.asyncio import Redis
 
 from ingester import keys
-from ingester.gateway_bot import StartLimit
+from ingester.gateway_bot import AskedToWait, StartLimit, ask_gateway_bot
 from ingester.identify import CLAIM_MS, IdentifySlots
+from sandbox.trouble import RestKind, RestTrouble
+from tests.fixtures.sandbox import ServeSandbox
 
 
 class Discord:
@@ -81,3 +84,19 @@ async def test_the_reserve_is_never_spent(redis: Redis) -> None:
     discord.remaining = 1000
     await redis.delete(keys.IDENTIFY_BUDGET)
     await asyncio.wait_for(waiting, 10)
+
+
+async def test_discord_is_not_asked_again_before_it_said(redis: Redis, serve_sandbox: ServeSandbox) -> None:
+    async with serve_sandbox() as sandbox:
+        base, token = f"{sandbox.settings.http_url}/api/v10", sandbox.world.application.token
+        sandbox.trouble.add(RestTrouble(kind=RestKind.RATE_LIMIT, retry_after=0.2, count=1))
+        with pytest.raises(AskedToWait, match="asks to wait") as caught:
+            await ask_gateway_bot(base, token)
+        assert 0.2 <= caught.value.seconds <= 1.0
+
+        async def ask() -> StartLimit:
+            return (await ask_gateway_bot(base, token)).limit
+
+        sandbox.trouble.add(RestTrouble(kind=RestKind.RATE_LIMIT, retry_after=0.2, count=1))
+        await IdentifySlots(redis, 1, 1, ask).acquire(0)
+        assert [call.status for call in sandbox.rest_log.calls] == [429, 429, 200]

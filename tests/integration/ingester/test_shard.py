@@ -273,6 +273,12 @@ async def test_a_frame_that_stays_malformed_is_skipped_and_counted(
     sent = [before, *[await gateway.message() for _ in range(3)]]
     await all_arrive(running, sent, wait_until)
     assert len(gateway.did("resume", accepted=True)) == 2
+    # The next one is asked for again: only its first sending was malformed.
+    session.sequence += 1
+    sound = b'{"t":"MESSAGE_CREATE","s":%d,"op":0,"d":{"id":"5","guild_id":"4194304"}}' % session.sequence
+    session.sent.append((session.sequence, sound))
+    await session.socket.send_raw(bad)
+    await all_arrive(running, [5, *sent], wait_until)
 
 
 async def test_a_broken_compression_stream_is_resumed(

@@ -42,12 +42,47 @@ def test_a_connection_that_worked_is_replaced_at_once() -> None:
 
 def test_a_malformed_frame_is_asked_for_once_then_skipped() -> None:
     reconnect, error = Reconnect(), MalformedFrame("x", skippable=True)
+    assert not reconnect.skip(7)
     assert not reconnect.malformed(error, 7)
-    assert not reconnect.skip_malformed
+    assert not reconnect.skip(7)
     assert not reconnect.malformed(error, 7)
-    assert reconnect.skip_malformed
-    reconnect.malformed(error, 8)
-    assert not reconnect.skip_malformed
+    assert reconnect.skip(7)
+    assert not reconnect.skip(7), "the frame behind it has not been asked for"
+    assert not reconnect.skip(9), "another place"
+    reconnect.malformed(error, 9)
+    assert not reconnect.skip(9)
+
+
+def test_frames_in_a_row_are_each_asked_for_once() -> None:
+    reconnect, error = Reconnect(), MalformedFrame("x", skippable=True)
+    skipped = []
+    for _connection in range(3):
+        passed = 0
+        while passed < 2 and reconnect.skip(7):
+            passed += 1
+        skipped.append(passed)
+        if passed < 2:
+            reconnect.malformed(error, 7)
+    assert skipped == [0, 0, 1]
+    assert [reconnect.skip(7), reconnect.skip(7)] == [True, True]
+
+
+def test_frames_that_stay_malformed_are_not_asked_for_for_ever() -> None:
+    now = [0.0]
+    reconnect, error = Reconnect(lambda: now[0]), MalformedFrame("x", skippable=True)
+
+    for sequence in (1, 2, 3):
+        for _ in range(2):
+            assert not reconnect.skip(sequence)
+            reconnect.malformed(error, sequence)
+        assert reconnect.skip(sequence)
+    assert reconnect.skip(4), "three in a row stayed malformed"
+    now[0] += 61
+    assert not reconnect.skip(5)
+    reconnect.malformed(error, 5)
+    reconnect.malformed(error, 6)
+    now[0] -= 60
+    assert not reconnect.skip(7), "the replay of one was sound"
 
 
 def test_an_unreadable_stream_gives_the_session_up_after_three_tries() -> None:
