@@ -10,6 +10,7 @@ from app.features.moderation.automod import Automod
 from app.features.moderation.backlog import Backlog
 from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.directory import Directory
+from app.features.moderation.exemptions import Exemptions
 from app.features.moderation.notices import Notices
 from app.features.moderation.people import people
 from app.features.moderation.raid.alarm import RaidAlarm
@@ -41,7 +42,10 @@ def _services(floor: Floor) -> Services:
     notices = Notices(floor.postgres, floor.discord, floor.catalogue, lambda: floor.custom_ids, target_of)
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
-    automod = Automod(floor.postgres, rules, verdicts, carry_out, floor.guild_settings, floor.clock)
+    exemptions = Exemptions(directory, lambda: floor.discord.application_id)
+    automod = Automod(
+        floor.postgres, rules, exemptions, verdicts, carry_out, floor.guild_settings, floor.clock
+    )
     alarm = RaidAlarm(floor.postgres, Joins(floor.redis), floor.guild_settings, audit, floor.clock)
     wave = RaidWave(
         floor.postgres, floor.discord, authority, audit, floor.guild_settings, notices, floor.clock
@@ -73,7 +77,7 @@ def _services(floor: Floor) -> Services:
         RaidAlarm: alarm,
         RaidWave: wave,
         Rules: rules,
-        Scanner: Scanner(stages, context, rules, automod, floor.guild_settings, floor.clock),
+        Scanner: Scanner(stages, context, rules, exemptions, automod, floor.guild_settings, floor.clock),
         Verdicts: verdicts,
         **people(floor, authority, audit, carry_out, notices),
     }

@@ -11,6 +11,7 @@ from app.events.message import Message
 from app.events.messages import MessageCreated, MessageUpdated
 from app.features.moderation.carry_out import KIND, CarryOut
 from app.features.moderation.cases import store as cases
+from app.features.moderation.exemptions import Exemptions
 from app.features.moderation.models import Finding, Sanction, Subject
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.settings import FEATURE, ModerationSettings
@@ -34,6 +35,7 @@ class Automod:
         self,
         pool: Pool,
         rules: Rules,
+        exemptions: Exemptions,
         verdicts: Verdicts,
         carry_out: CarryOut,
         settings: GuildSettings,
@@ -41,6 +43,7 @@ class Automod:
     ) -> None:
         self._pool = pool
         self._rules = rules
+        self._exemptions = exemptions
         self._verdicts = verdicts
         self._carry_out = carry_out
         self._settings = settings
@@ -48,10 +51,10 @@ class Automod:
 
     async def check(self, message: Message) -> Verdict | None:
         """Judge one message by the rules. Raises TryLater, DatabaseUnavailable and StaleLease."""
-        if not judgeable(message):
+        if not self._exemptions.judgeable(message):
             return None
         settings = await self._settings.get(message.guild_id, FEATURE, ModerationSettings)
-        if exempt(message, settings):
+        if await self._exemptions.cover(message, settings):
             return None
         findings = await self._rules.judge_message(message, self._clock())
         metrics.MODERATION_MESSAGES.labels("rules" if findings else "clean_rules").inc()
@@ -113,18 +116,6 @@ class Automod:
             await self._carry_out.case(case, again=True, patience=PATIENCE_SECONDS)
 
 
-def judgeable(message: Message) -> bool:
-    """Return whether a member of a guild wrote it: no direct message, webhook or partial update."""
-    return bool(message.guild_id) and message.author is not None and message.webhook_id is None
-
-
-def exempt(message: Message, settings: ModerationSettings) -> bool:
-    """Return whether the guild exempts the channel or one of the author's roles from everything."""
-    if message.channel_id in settings.exempt_channels:
-        return True
-    return bool(message.member and set(message.member.roles) & set(settings.exempt_roles))
-
-
 def subject_of(message: Message) -> Subject:
     """Return whom a message is about; its version is the edit's time in Unix milliseconds."""
     assert message.author is not None
@@ -135,7 +126,7 @@ def subject_of(message: Message) -> Subject:
         user_id=UserId(message.author.id),
         message_id=message.id,
         version=int(edited.timestamp() * 1000) if edited else 0,
-        roles=message.member.roles if message.member else (),
+        roles=message.member.roles if message.member else None,
         bot=message.author.bot,
     )
 

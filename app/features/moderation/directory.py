@@ -12,7 +12,7 @@ from app.adapters.discord.errors import NotFound
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
 from app.interactions.permissions import Permission
-from app.snowflake import GuildId, RoleId, UserId
+from app.snowflake import ChannelId, GuildId, RoleId, UserId
 
 GUILD_SECONDS = 60.0
 """How long a guild's roles may be old. A role that was taken away protects its holder that much longer."""
@@ -23,6 +23,10 @@ UNKNOWN_MEMBER = frozenset({10007, 10013})
 """Discord's codes for somebody who is no member, or no user at all (contract section 4.8)."""
 CACHED_GUILDS = 5_000
 CACHED_MEMBERS = 20_000
+CHANNEL_SECONDS, CACHED_CHANNELS = 3600.0, 50_000
+"""What kind a channel is, and which thread belongs where, never changes."""
+THREADS = frozenset({10, 11, 12})
+"""Types of channels (contract section 5.6): threads of announcements, public and private ones."""
 
 
 Found = TypeVar("Found")
@@ -90,6 +94,7 @@ class Directory:
         self._discord = discord
         self._guilds: dict[GuildId, tuple[GuildFacts, float]] = {}
         self._members: dict[tuple[GuildId, UserId], tuple[Standing, float]] = {}
+        self._parents: dict[ChannelId, tuple[ChannelId | None, float]] = {}
         self._flying: dict[object, asyncio.Task[Any]] = {}
 
     async def _once(self, key: object, look: Callable[[], Coroutine[Any, Any, Found]]) -> Found:
@@ -162,6 +167,32 @@ class Directory:
         if len(self._members) >= CACHED_MEMBERS:
             self._members.pop(next(iter(self._members)))
         self._members[guild, user] = (found, time.monotonic())
+        return found
+
+    async def parent(self, channel: ChannelId) -> ChannelId | None:
+        """Return the channel that a thread belongs to; None for what is no thread, or gone.
+
+        Raises the REST client's errors, or TimeoutError after 4 s.
+        """
+        cached = self._parents.get(channel)
+        if cached is not None and time.monotonic() - cached[1] < CHANNEL_SECONDS:
+            return cached[0]
+        return await self._once(("channel", channel), lambda: self._look_up_channel(channel))
+
+    async def _look_up_channel(self, channel: ChannelId) -> ChannelId | None:
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                data = await self._discord.get_channel(
+                    channel, priority=Priority.MODERATION, deadline=LOOKUP_SECONDS
+                )
+        except NotFound:
+            found = None
+        else:
+            thread = data["type"] in THREADS and data.get("parent_id") is not None
+            found = ChannelId(int(data["parent_id"])) if thread else None
+        if len(self._parents) >= CACHED_CHANNELS:
+            self._parents.pop(next(iter(self._parents)))
+        self._parents[channel] = (found, time.monotonic())
         return found
 
     async def ours(self, guild: GuildId) -> Standing:

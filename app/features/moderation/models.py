@@ -59,14 +59,17 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom and what a judgement is about. `version` is 0 for a new message, else the edit's Unix milliseconds."""
+    """Whom and what a judgement is about. `version` is 0 for a new message, else the edit's Unix milliseconds.
+
+    `roles` None: the event did not tell them, so they are looked up.
+    """
 
     guild_id: GuildId
     channel_id: ChannelId
     user_id: UserId
     message_id: MessageId | None = None
     version: int = 0
-    roles: tuple[RoleId, ...] = ()
+    roles: tuple[RoleId, ...] | None = None
     bot: bool = False
 
     @property

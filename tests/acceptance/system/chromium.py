@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Locator, Page, async_playwright, expect
 
 from tests.acceptance.page.conftest import ARGUMENTS, CHROMIUM
 
@@ -61,3 +61,15 @@ async def run_command(page: Page, name: str, *values: tuple[str, str]) -> None:
             await choice.wait_for()
             await field.press("Enter")
     await page.get_by_test_id("run-command").click()
+
+
+async def enter(page: Page, guild: str, channel: str) -> None:
+    """Go to a channel of a server."""
+    await page.locator(f"[data-testid=rail-guild][aria-label^='{guild}']").click()
+    await page.locator(f"[data-testid=channel][data-name='{channel}']").click()
+    await expect(page.get_by_test_id("channel-name")).to_contain_text(channel)
+
+
+def button(page: Page, text: str, label: str) -> Locator:
+    """Return the button of the message that says `text`, in its embeds or itself."""
+    return page.get_by_test_id("message").filter(has_text=text).get_by_role("button", name=label, exact=True)

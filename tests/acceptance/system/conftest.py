@@ -17,6 +17,9 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from anyio.from_thread import start_blocking_portal
+
+from tests.fixtures.openai import Provider, serve_provider
 
 START_SECONDS = 90
 
@@ -78,16 +81,22 @@ class System:
         )
 
 
-def start_system(folder: Path) -> System:
+def start_system(folder: Path, **variables: str) -> System:
+    """Start everything; `variables` are added to the environment of all processes."""
     page, web, first, manager, worker = free_ports(5)
     environment = {
-        **{k: v for k, v in os.environ.items() if not k.startswith(("DISCORD_", "DATABASE_", "REDIS_"))},
+        **{
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("DISCORD_", "DATABASE_", "REDIS_", "OPENAI_"))
+        },
         "DATA_DIR": str(folder / "data"),
         "SANDBOX_PORT": str(page),
         "PORT": str(web),
         "HEALTH_PORT": str(first),
         "MANAGER_HEALTH_PORT": str(manager),
         "WORKER_HEALTH_PORT": str(worker),
+        **variables,
     }
     output = folder / "output.txt"
     with output.open("w") as out:
@@ -122,8 +131,16 @@ def stop_system(system: System) -> int:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def provider() -> Iterator[Provider]:
+    """An HTTP server in OpenAI's place, in a thread, that every process of the module's system is given."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serve_provider()) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[System]:
     """One running system for the tests of a module."""
-    started = start_system(tmp_path_factory.mktemp("system"))
+    openai = {"OPENAI_BASE_URL": provider.url, "OPENAI_API_KEY": "a key of the tests"}
+    started = start_system(tmp_path_factory.mktemp("system"), **openai)
     yield started
     stop_system(started)

@@ -21,6 +21,7 @@ from app.features.moderation.authority import Inquiry, Protection
 from app.features.moderation.automod import Automod
 from app.features.moderation.decisions import store as decisions
 from app.features.moderation.directory import Standing
+from app.features.moderation.exemptions import Exemptions
 from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.settings import FEATURE, ModerationSettings
@@ -38,7 +39,7 @@ from app.streams.retry import TryLater
 from app.tenancy.guild_settings import GuildSettings
 from tests.fixtures.openai import Provider
 
-GUILD, AUTHOR = GuildId(10), UserId(20)
+GUILD, AUTHOR, OURS = GuildId(10), UserId(20), 1
 numbers = iter(range(1000, 10**9))
 
 
@@ -66,6 +67,13 @@ class Everybody:
         return Inquiry((member, ours, None), protection)
 
 
+class Channels:
+    """A directory that knows no threads."""
+
+    async def parent(self, _channel: int) -> None:
+        return None
+
+
 class Done:
     """Takes note of what would be carried out."""
 
@@ -89,10 +97,11 @@ class Bench:
         self.done = Done()
         rules = Rules(pool, self.settings)
         verdicts = Verdicts(pool, Everybody(), AuditLog(), clock)  # type: ignore[arg-type]
-        automod = Automod(pool, rules, verdicts, self.done, self.settings, clock)  # type: ignore[arg-type]
+        exemptions = Exemptions(Channels(), lambda: OURS)  # type: ignore[arg-type]
+        automod = Automod(pool, rules, exemptions, verdicts, self.done, self.settings, clock)  # type: ignore[arg-type]
         stages = (ScoreStage(provider, redis), AgentStage(provider))
         context = ChannelContext(redis, Keyring.new())
-        self.scanner = Scanner(stages, context, rules, automod, self.settings, clock)
+        self.scanner = Scanner(stages, context, rules, exemptions, automod, self.settings, clock)
 
     async def configure(self, **fields: Any) -> None:
         async with self.pool.connection() as conn:

@@ -34,6 +34,7 @@ from app.features.moderation.text.view import TextView
 from app.interactions.permissions import Permission
 from app.observability import metrics
 from app.snowflake import GuildId, RoleId, UserId
+from app.streams.retry import TryLater
 from app.tenancy.guild_settings import GuildSettings
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ MODULE = "moderation.rules"
 """What changes of rules are announced as on the settings channel."""
 REVALIDATE_SECONDS = 30.0
 CACHED_GUILDS = 5_000
+LOOK_UP_AGAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class CompiledRule:
             return False
         if sample.message is None and not self.kind.names:
             return False
-        if sample.message is not None and sample.message.channel_id in rule.exempt_channels:
+        if rule.exempt_channels and set(sample.channels) & set(rule.exempt_channels):
             return False
         return not (rule.exempt_roles and set(sample.roles) & set(rule.exempt_roles))
 
@@ -87,6 +89,14 @@ class CompiledGuild:
 
     version: int
     rules: tuple[CompiledRule, ...]
+
+    @property
+    def exempting(self) -> bool:
+        """Whether a rule leaves channels, roles or permissions alone."""
+        return any(
+            one.rule.exempt_channels or one.rule.exempt_roles or one.rule.exempt_permissions
+            for one in self.rules
+        )
 
     def judge(self, sample: Sample, now: datetime) -> list[Finding]:
         """Return a finding per rule whose pure judge matches: no I/O, under a millisecond (seed S4)."""
@@ -207,17 +217,43 @@ class Rules:
         rules = await self.of(message.guild_id)
         if not rules.rules:
             return []
-        sample = Sample.of_message(message)
+        sample = await self._placed(rules, Sample.of_message(message))
         return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
 
+    async def _placed(self, rules: CompiledGuild, sample: Sample) -> Sample:
+        """Add what the event did not tell and an exemption asks for: the channel of a thread, the author's roles.
+
+        Raises TryLater when that cannot be looked up: what may be exempt is not punished.
+        """
+        message, directory = sample.message, self._directory
+        if message is None or message.author is None or directory is None or not rules.exempting:
+            return sample
+        try:
+            parent = await directory.parent(message.channel_id)
+            if parent is not None:
+                sample = replace(sample, channels=(*sample.channels, parent))
+            if message.member is None:
+                standing = await directory.standing(message.guild_id, UserId(message.author.id))
+                sample = replace(sample, roles=tuple(standing.roles))
+        except (AppError, DiscordRefused, OSError, TimeoutError) as error:
+            log.warning("exemption not looked up", extra={"error": type(error).__name__})
+            raise TryLater("an exemption could not be looked up", after=LOOK_UP_AGAIN_SECONDS) from None
+        return sample
+
     async def judge_text(
-        self, guild: GuildId, text: str, now: datetime, *, roles: tuple[int, ...] = ()
+        self,
+        guild: GuildId,
+        text: str,
+        now: datetime,
+        *,
+        roles: tuple[int, ...] = (),
+        channels: tuple[int, ...] = (),
     ) -> list[Finding]:
         """Judge a text without a message: a nickname, a thread's name."""
         rules = await self.of(guild)
         if not rules.rules:
             return []
-        sample = Sample(TextView.of(text), guild_id=guild, roles=roles)
+        sample = Sample(TextView.of(text), guild_id=guild, roles=roles, channels=channels)
         return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
 
     async def _permitted(

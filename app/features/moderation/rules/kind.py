@@ -34,12 +34,15 @@ class Sample:
     guild_id: int = 0
     roles: tuple[int, ...] = ()
     """Of the author, or of the member whose nickname it is."""
+    channels: tuple[int, ...] = ()
+    """Where it was written; of a thread also the channel that it belongs to."""
 
     @classmethod
     def of_message(cls, message: Message) -> Sample:
         """Read everything readable in a message."""
         roles = message.member.roles if message.member else ()
-        return cls(TextView.of("\n".join(message.texts())), message, message.guild_id, roles)
+        view = TextView.of("\n".join(message.texts()))
+        return cls(view, message, message.guild_id, roles, (message.channel_id,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,9 @@ class NameCheck:
             return None
         # Most names are fine: look nobody up for them.
         now = self._clock()
-        found = await self._rules.judge_text(named.guild, named.text, now, roles=named.roles or ())
+        found = await self._rules.judge_text(
+            named.guild, named.text, now, roles=named.roles or (), channels=(named.channel,)
+        )
         if not found:
             return None
         inquiry = await self._authority.inquire(
@@ -146,7 +148,9 @@ class NameCheck:
         if named.roles is None:
             if set(roles) & set(settings.exempt_roles):
                 return None
-            found = await self._rules.judge_text(named.guild, named.text, now, roles=roles)
+            found = await self._rules.judge_text(
+                named.guild, named.text, now, roles=roles, channels=(named.channel,)
+            )
         findings = [_as_name(finding, settings) for finding in found]
         await self._decide(replace(named, roles=roles), findings, settings)
         outcome = weigh(findings, settings)

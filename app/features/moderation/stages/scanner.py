@@ -14,7 +14,8 @@ from app.adapters.openai.client import OPEN_SECONDS
 from app.adapters.openai.errors import MalformedAnswer, ProviderUnavailable
 from app.events.message import Message
 from app.events.messages import MessageCreated, MessageUpdated
-from app.features.moderation.automod import Automod, exempt, judgeable
+from app.features.moderation.automod import Automod
+from app.features.moderation.exemptions import Exemptions
 from app.features.moderation.models import Finding
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.settings import FEATURE, ModerationSettings
@@ -40,6 +41,7 @@ class Scanner:
         stages: tuple[ScoreStage, AgentStage] | None,
         context: ChannelContext,
         rules: Rules,
+        exemptions: Exemptions,
         automod: Automod,
         settings: GuildSettings,
         clock: Callable[[], datetime],
@@ -47,16 +49,17 @@ class Scanner:
         self._stages = stages
         self._context = context
         self._rules = rules
+        self._exemptions = exemptions
         self._automod = automod
         self._settings = settings
         self._clock = clock
 
     async def scan(self, message: Message, waited: float) -> Verdict | None:
         """Judge a message that has been waiting `waited` seconds. Raises TryLater while the provider is down."""
-        if self._stages is None or not judgeable(message):
+        if self._stages is None or not self._exemptions.judgeable(message):
             return None
         settings = await self._settings.get(message.guild_id, FEATURE, ModerationSettings)
-        if not settings.provider_enabled or exempt(message, settings):
+        if not settings.provider_enabled or await self._exemptions.cover(message, settings):
             return None
         earlier = (
             await self._context.before(message.channel_id, message.id) if settings.agent_enabled else None
