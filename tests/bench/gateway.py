@@ -166,12 +166,12 @@ class Stand:
             self.redis.delete(stream_name(partition))
 
     def await_entries(self, count: int) -> float:
-        """Wait until so many entries are there, or none has come for 5 s; return the time."""
+        """Wait until so many entries are there, or none has come for 20 s; return the time."""
         last, at = -1, time.monotonic()
         while True:
             found = sum(self.redis.xlen(stream_name(partition)) for partition in range(PARTITIONS))
             now = time.monotonic()
-            if found >= count or now - at > 5:
+            if found >= count or now - at > 20:
                 return now
             if found != last:
                 last, at = found, now

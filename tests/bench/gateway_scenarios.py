@@ -1,10 +1,12 @@
 """The ingester under fire, in full size: what the tests in tests/acceptance/ingester do in small.
 
-    python -m tests.bench.gateway_scenarios [kill] [instances] [takeover] [redis] [start]
+    python -m tests.bench.gateway_scenarios [kill] [instances] [cut] [takeover] [reshard] [redis] [start]
 
   kill       ten times kill -9 at a random moment under 500 messages/s
   instances  two instances: one frozen and woken up, then one killed
+  cut        two instances in two network namespaces (root only): one cut off from everything, then connected again
   takeover   --takeover under load: IDENTIFYs, losses, doubles, the longest gap of a shard
+  reshard    2 shards replaced by 4 under load: the whole overlap, losses, doubles
   redis      Redis killed for 20 s under load, with its data and without
   start      64 shards, max_concurrency 16: order and spacing of IDENTIFY
 Each prints one line; the exit status is 1 when something was lost, doubled or out of order.
@@ -13,14 +15,17 @@ Each prints one line; the exit status is 1 when something was lost, doubled or o
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -43,13 +48,15 @@ class Field:
 
 
 @asynccontextmanager
-async def field(**options: Any) -> AsyncIterator[Field]:
+async def field(host: str = "127.0.0.1", **options: Any) -> AsyncIterator[Field]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "redis"
         data.mkdir()
-        redis = OwnRedis(data)
+        redis = OwnRedis(data, host)
         redis.start()
-        async with serve_gateway(ScriptedGateway(guilds=64, **options)) as gateway:
+        scripted = ScriptedGateway(guilds=64, **options)
+        scripted.host = host
+        async with serve_gateway(scripted) as gateway:
             instances = Instances(gateway.api_base, Path(folder))
             try:
                 yield Field(gateway, redis, instances)
@@ -126,6 +133,64 @@ async def instances() -> str:
     )
 
 
+def ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+@contextmanager
+def namespaces(names: tuple[str, ...]) -> Iterator[str]:
+    """Make network namespaces on one bridge; yield the address of this side. Needs root."""
+    bridge = "gh-bridge"
+    try:
+        ip("link", "add", bridge, "type", "bridge")
+        ip("addr", "add", "10.231.0.1/24", "dev", bridge)
+        ip("link", "set", bridge, "up")
+        for number, name in enumerate(names):
+            ip("netns", "add", name)
+            ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+            ip("link", "set", name, "master", bridge, "up")
+            ip("-n", name, "addr", "add", f"10.231.0.{number + 2}/24", "dev", "eth0")
+            ip("-n", name, "link", "set", "eth0", "up")
+            ip("-n", name, "link", "set", "lo", "up")
+        yield "10.231.0.1"
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "del", bridge], check=False, capture_output=True)
+
+
+async def cut() -> str:
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return "skipped: needs root and ip"
+    names = ("gh-one", "gh-two")
+    with namespaces(names) as host:
+        async with field(host) as on:
+            running = []
+            for name in names:
+                on.instances.prefix = ("ip", "netns", "exec", name)
+                running.append(await on.instances.start(on.redis.url, SHARD_COUNT=4))
+                await until(lambda on=on: len(on.gateway.connected()) == 4)
+            await until(lambda: len(on.gateway.did("resume", accepted=True)) == 2)
+            await asyncio.sleep(2)
+            traffic = Traffic(on.gateway, RATE)
+            await asyncio.sleep(3)
+            ip("link", "set", names[0], "down")
+            away = await until(lambda: len(on.gateway.did("resume", accepted=True)) == 4)
+            await asyncio.sleep(5)
+            ip("link", "set", names[0], "up")
+            back = await until(lambda: len(on.gateway.did("resume", accepted=True)) == 6)
+            await asyncio.sleep(3)
+            await running[1].kill()
+            await until(lambda: len(on.gateway.did("resume", accepted=True)) == 8)
+            await asyncio.sleep(2)
+            sent = await traffic.stop()
+            wrong = await settled(on, sent)
+            fenced = running[0].said("lease lost to another instance")
+            if away > 10 or len(on.gateway.did("identify")) != 4 or fenced != 2:
+                wrong = wrong or f"WRONG: too late, IDENTIFY was spent, or not fenced ({fenced})"
+    return f"{len(sent)} messages; moved {away:.1f} s after the cut, shared again {back:.1f} s after its end {wrong}"
+
+
 async def takeover() -> str:
     async with field() as on:
         old = await on.instances.start(on.redis.url, SHARD_COUNT=16)
@@ -144,6 +209,24 @@ async def takeover() -> str:
         if status or len(on.gateway.did("identify")) != 16 or len(gaps) != 16 or max(gaps) > 1:
             wrong = wrong or "WRONG: IDENTIFY was spent, or a gap of more than 1 s"
     return f"{len(sent)} messages, 16 shards in {took:.1f} s, longest gap {max(gaps) * 1000:.0f} ms {wrong}"
+
+
+async def reshard() -> str:
+    async with field(window=0) as on:
+        old = await on.instances.start(on.redis.url, SHARD_COUNT=2)
+        await until(lambda: len(on.gateway.connected()) == 2)
+        traffic = Traffic(on.gateway, RATE)
+        await asyncio.sleep(6)  # the slots of the first IDENTIFYs are free again
+        start = time.monotonic()
+        await on.instances.start(on.redis.url, SHARD_COUNT=4)
+        status = await asyncio.wait_for(old.process.wait(), 90)
+        took = time.monotonic() - start
+        await asyncio.sleep(3)
+        sent = await traffic.stop()
+        wrong = await settled(on, sent)
+        if status or len(on.gateway.did("identify")) != 6:
+            wrong = wrong or "WRONG: the old set failed, or IDENTIFY was spent"
+    return f"{len(sent)} messages, 4 shards for 2 in {took:.1f} s {wrong}"
 
 
 async def redis() -> str:
@@ -209,7 +292,9 @@ async def start() -> str:
     )
 
 
-SCENARIOS = {function.__name__: function for function in (kill, instances, takeover, redis, start)}
+SCENARIOS = {
+    function.__name__: function for function in (kill, instances, cut, takeover, reshard, redis, start)
+}
 
 
 def main(names: list[str]) -> int:
