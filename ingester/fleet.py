@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,11 @@ class Slot:
     suspected: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when its leases have lapsed: it is asked at once how it is."""
     report: dict[str, Any] = field(default_factory=dict)
+
+
+def is_degraded(row: Mapping[str, Any]) -> bool:
+    """Whether a shard's report shows a latency over 500 ms (seed S4)."""
+    return (row["latency_ms"] or 0.0) > DEGRADED_MS
 
 
 class Fatal(Exception):
@@ -221,7 +226,7 @@ class Fleet:
                 await process.stop(hung=True)
                 return
             for row in slot.report["shards"]:
-                if (row["latency_ms"] or 0) > DEGRADED_MS:
+                if is_degraded(row):
                     metrics.GATEWAY_DEGRADED.labels(row["id"]).inc()
                     log.warning("shard degraded", extra={"shard": row["id"], "latency_ms": row["latency_ms"]})
 

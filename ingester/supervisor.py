@@ -22,7 +22,7 @@ from app.observability import metrics
 from app.observability.health import serve_health
 from app.settings import Settings
 from ingester import keys
-from ingester.fleet import Fatal, Fleet
+from ingester.fleet import Fatal, Fleet, is_degraded
 from ingester.gateway_bot import AskedToWait, GatewayBot, StartLimit, ask_gateway_bot
 from ingester.placement import moves, place
 from ingester.registry import Card, Registry, Roll
@@ -282,7 +282,10 @@ class Supervisor:
         mine = fleet.shards
         rows = [row for report in await fleet.report() for row in report["shards"]]
         ready = {row["id"] for row in rows if row["status"] == "ready"}
-        return {"ok": bool(mine) and mine <= ready, "shardsOnline": len(ready & mine), "held": len(mine)}
+        # Others hold everything: nothing to do but to stand by for them.
+        standby = not mine and bool(self._roll.leases) and all(row.live for row in self._roll.leases)
+        ok = standby or (bool(mine) and mine <= ready)
+        return {"ok": ok, "shardsOnline": len(ready & mine), "held": len(mine), "standby": standby}
 
     async def _shard_table(self) -> dict[str, Any]:
         """Return the table of seed S2, with what else there is to say."""
@@ -290,7 +293,8 @@ class Supervisor:
         if fleet is None:
             return {"instance": self._instance, "totalShards": None, "shards": []}
         reports = await fleet.report()
-        rows = sorted((row for report in reports for row in report["shards"]), key=lambda row: row["id"])
+        found = sorted((row for report in reports for row in report["shards"]), key=lambda row: row["id"])
+        rows = [{**row, "degraded": is_degraded(row)} for row in found]
         inner = ("shards", "op", "id")
         return {
             "instance": self._instance,

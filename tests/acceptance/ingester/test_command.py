@@ -109,9 +109,9 @@ async def test_health_bridge_and_restart_of_a_crashed_process(
     assert {status for status, _ in answers} == {200}
     manager = next(body for _, body in answers if "totalShards" in body)
     assert (manager["status"], manager["totalShards"]) == ("healthy", 2)
-    assert [(row["id"], row["status"], row["guilds"]) for row in manager["shards"]] == [
-        (0, "ready", 4),
-        (1, "ready", 4),
+    assert [(row["id"], row["status"], row["guilds"], row["degraded"]) for row in manager["shards"]] == [
+        (0, "ready", 4, False),
+        (1, "ready", 4, False),
     ]
     for port in ports:
         assert (await fetch(f"http://127.0.0.1:{port}/ready"))[0] == 200

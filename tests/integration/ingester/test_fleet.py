@@ -11,11 +11,15 @@ import psutil
 import pytest
 
 from app.errors import ProcessCrashed
+from app.observability import metrics
+from app.settings import Settings
 from ingester import cluster_process, fleet
 from ingester.cluster_process import ClusterProcess
 from ingester.control import Setup
 from ingester.fleet import Fatal, Fleet
+from ingester.registry import LeaseRow, Roll
 from ingester.shard_plan import ShardPlan
+from ingester.supervisor import Supervisor
 from tests.fixtures.gateway import TOKEN, ScriptedGateway
 
 PLAN = ShardPlan(2, pinned=False, preferred=range(2), clusters=((0,), (1,)))
@@ -112,6 +116,44 @@ async def test_shards_go_to_their_process_and_health_ports_follow_the_seed(
     fake.made[1].on_message({"op": "asking", "shards": [1]})
     assert processes.asking == {1}
     await processes.stop()
+
+
+async def test_slow_shards_are_degraded_and_silent_processes_are_replaced(
+    fake: type[FakeProcess], wait_until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(fleet, "SUSPECT_SECONDS", 0.01)
+    latencies = iter([499.0, None, 501.0])
+    stopped: list[bool] = []
+
+    async def ping(_process: FakeProcess, _seconds: float = 0) -> dict[str, Any]:
+        try:
+            return {"shards": [{"id": 71, "latency_ms": next(latencies)}]}
+        except StopIteration:
+            raise TimeoutError from None
+
+    async def stop(process: FakeProcess, *, hung: bool = False) -> None:
+        stopped.append(hung)
+        process.ended.set()
+
+    monkeypatch.setattr(FakeProcess, "ping", ping)
+    monkeypatch.setattr(FakeProcess, "stop", stop)
+    fake.lives = 1.0
+    processes = make_fleet()
+    processes.hold([0])
+    await wait_until(lambda: len(fake.made) == 2, what="the process in place of the silent one")
+    assert stopped[0]
+    labels = {"shard_id": "71"}
+    assert metrics.REGISTRY.get_sample_value("gateway_degraded_total", labels) == 1
+    await processes.stop()
+
+
+@pytest.mark.parametrize(("left_ms", "ok"), [(4000, True), (-1, False)])
+async def test_an_instance_without_shards_stands_by_while_others_hold_them(left_ms: int, ok: bool) -> None:
+    supervisor = Supervisor(Settings(), "redis://127.0.0.1:1/0")
+    supervisor._fleet = make_fleet()
+    supervisor._roll = Roll(leases=(LeaseRow("a/0", "a", left_ms, "ready", ever=True),))
+    assert (await supervisor._check_shards())["ok"] == ok
 
 
 async def test_a_frozen_process_is_drained_terminated_killed(
