@@ -33,7 +33,7 @@ run: setup ## start the whole system on the sandbox and print the page's URL; Ct
 	@exec $(BIN)/gatehouse sandbox up
 
 test: setup ## run the test suite in parallel
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure: ratios within one run
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -16,6 +16,7 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 pytest_plugins = [
+    "tests.scheduling",
     "tests.fixtures.postgres",
     "tests.fixtures.redis",
     "tests.fixtures.discord",
@@ -28,23 +29,6 @@ pytest_plugins = [
     "tests.fixtures.web",
     "tests.fixtures.moderation",
 ]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it at the end.
-
-    Tests of a module that share one running system stay on one worker (`--dist loadgroup`).
-    """
-    for item in items:
-        if "system" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-    def weight(item: pytest.Item) -> int:
-        if item.get_closest_marker("xdist_group"):
-            return 0
-        return 1 if item.get_closest_marker("process") else 2 if item.get_closest_marker("browser") else 3
-
-    items.sort(key=weight)
 
 
 @pytest.fixture

@@ -108,7 +108,9 @@ def start_system(folder: Path, **variables: str) -> System:
             text=True,
             cwd=folder,
         )
-    system = System(process, folder / "data", f"http://127.0.0.1:{page}", environment, output)
+    system = System(
+        process, folder / "data", f"http://127.0.0.1:{environment['SANDBOX_PORT']}", environment, output
+    )
     deadline = time.monotonic() + START_SECONDS
     while "Gatehouse is running" not in output.read_text():
         assert process.poll() is None, output.read_text()[-3000:]
