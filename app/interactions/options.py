@@ -274,10 +274,17 @@ def _choices_of(
             raise DeclarationError(where, "its choices do not name exactly the values of its Literal or Enum")
         return tuple(listed), implied
     named = (
-        Choice(value.name.replace("_", " ").capitalize() if isinstance(value, Enum) else str(value), key)
+        Choice(label_of(value) if isinstance(value, Enum) else str(value), key)
         for key, value in implied.items()
     )
     return tuple(named), implied
+
+
+def label_of(member: Enum) -> Text:
+    """Return what people read for a member of an Enum, to be translated: its value if that has words, else its name."""
+    value = str(member.value)
+    words = value if any(character.isalpha() for character in value) else member.name
+    return Text(words.replace("_", " ").capitalize())
 
 
 def _check(where: str, spec: OptionSpec) -> None:

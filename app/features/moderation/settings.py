@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.features.moderation.models import Sanction, Severity
+from app.interactions.form_problems import FieldError
+from app.locale.text import t
 
 FEATURE = "moderation"
 
@@ -26,8 +28,7 @@ class Step(BaseModel):
     @model_validator(mode="after")
     def _timeouts_end(self) -> Step:
         if self.sanction is Sanction.TIMEOUT and (self.minutes is None or self.minutes > MAX_TIMEOUT_MINUTES):
-            message = "a timeout needs 1 to 40320 minutes (28 days)"
-            raise ValueError(message)
+            raise FieldError(t("A timeout lasts from a minute to 28 days."))
         return self
 
 

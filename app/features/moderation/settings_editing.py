@@ -12,6 +12,7 @@ from app.adapters.postgres.pool import Pool, transaction
 from app.errors import UserError
 from app.features.moderation.audit import AuditEntry, AuditLog
 from app.features.moderation.settings import FEATURE, ModerationSettings
+from app.interactions.form_problems import problem_message
 from app.locale.text import t
 from app.snowflake import GuildId, RoleId, UserId
 from app.tenancy import access
@@ -66,7 +67,7 @@ class SettingsEditing:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UserError(
-                t("That cannot be: {field}: {problem}.", field=where, problem=first["msg"])
+                t("That cannot be: {field}: {problem}", field=where, problem=problem_message(first))
             ) from None
         await self._settings.announce(guild, FEATURE)
         return changed

@@ -95,7 +95,7 @@ def _ladder(steps: tuple[Step, ...]) -> Text:
 
 def _thresholds(settings: ModerationSettings) -> Text:
     named = [
-        Text("{name} {score}", params={"name": name, "score": score})
+        Text("{name} {score}", params={"name": Text(name.capitalize()), "score": score})
         for name, score in sorted(settings.thresholds.items())[:20]
     ]
     return joined([*named, t("others {score}", score=settings.other_threshold)], " · ")

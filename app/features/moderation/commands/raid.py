@@ -13,7 +13,7 @@ from app.features.moderation.raid.settings import LEVELS, RaidSettings
 from app.interactions.context import Call
 from app.interactions.declare import group
 from app.interactions.embeds import Embed, Field
-from app.interactions.options import Option
+from app.interactions.options import Option, label_of
 from app.interactions.permissions import Level
 from app.interactions.replies import Reply
 from app.locale.text import t
@@ -110,7 +110,7 @@ def _embed(found: Status) -> Embed:
 def _settings(chosen: RaidSettings) -> list[Field]:
     if not chosen.enabled:
         return [Field(t("Watching"), t("Off. `/raid settings` switches it on."))]
-    action = WaveAction[chosen.sanction.upper()].value
+    action = label_of(WaveAction[chosen.sanction.upper()])
     return [
         Field(
             t("Watching"),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 from app.errors import UserError
-from app.features.moderation.models import Severity
+from app.features.moderation.commands.moderation_view import SANCTIONS
+from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.kind import kinds
 from app.features.moderation.rules.store import Rule
 from app.interactions.context import Autocomplete, Call
 from app.interactions.declare import autocomplete, group
 from app.interactions.embeds import Embed, Field
-from app.interactions.options import Option
+from app.interactions.options import Option, label_of
 from app.interactions.permissions import Level, Permission
 from app.interactions.replies import Reply
-from app.locale.text import Text, t
+from app.locale.text import Text, joined, t, tn
+
+LIST_SHOWN = 3_000
+"""Characters of the list of rules, in English: an embed's description holds 4096 in any language."""
 
 rule = group("rule", "What automatic moderation looks for", permission=Level.ADMIN)
 
@@ -34,6 +38,14 @@ class Consequence(Enum):
     def severity(self) -> Severity:
         """The severity that policy turns into a sanction."""
         return Severity[self.name]
+
+
+class Switch(Enum):
+    """How a rule works. In shadow it records and does nothing."""
+
+    ON = "on"
+    OFF = "off"
+    SHADOW = "shadow"
 
 
 Name = Annotated[str, Option("What the rule is called in this server", min_length=1, max_length=50)]
@@ -123,18 +135,37 @@ async def list_rules(call: Call, *, editing: RuleEditing) -> Reply:
     found = await editing.all(call.guild)
     if not found:
         return Reply.private(t("This server has no rules yet. `/rule words` makes the first."))
-    lines = [
-        f"**{rule.name}** · {rule.kind} · {Severity(rule.severity).name.lower()}{_marks(rule)}"
-        for rule in found
-    ]
-    return Reply.private(embeds=[Embed(title=t("Rules"), description="\n".join(lines)[:4096])])
+    lines: list[Text] = []
+    length = 0
+    for rule in found:
+        parts = [_plain(f"**{rule.name}**"), _plain(f"`{rule.kind}`"), _consequence(rule), *_marks(rule)]
+        line = joined(parts, " · ")
+        length += len(str(line)) + 1
+        if length > LIST_SHOWN:
+            lines.append(tn("… and {count} more", "… and {count} more", len(found) - len(lines)))
+            break
+        lines.append(line)
+    return Reply.private(embeds=[Embed(title=t("Rules"), description=joined(lines))])
 
 
-def _marks(stored: Rule) -> str:
-    marks = [stored.sanction or "", "" if stored.enabled else "off", "shadow" if stored.shadow else ""]
+def _plain(text: str) -> Text:
+    """A part of a line that has no language."""
+    return Text("{text}", params={"text": text})
+
+
+def _consequence(stored: Rule) -> Text:
+    found = Severity(stored.severity)
+    known = found.name in Consequence.__members__
+    return label_of(Consequence[found.name]) if known else _plain(str(int(found)))
+
+
+def _marks(stored: Rule) -> list[Text]:
+    marks = [] if stored.sanction is None else [SANCTIONS[Sanction(stored.sanction)]]
+    marks += [] if stored.enabled else [label_of(Switch.OFF)]
+    marks += [label_of(Switch.SHADOW)] if stored.shadow else []
     if stored.expires_at is not None:
-        marks.append(f"<t:{int(stored.expires_at.timestamp())}:R>")
-    return "".join(f" · {mark}" for mark in marks if mark)
+        marks.append(_plain(f"<t:{int(stored.expires_at.timestamp())}:R>"))
+    return marks
 
 
 @rule.slash("view", "Show a rule")
@@ -142,17 +173,21 @@ async def view(call: Call, name: Known, *, editing: RuleEditing) -> Reply:
     """Show a rule with its settings."""
     stored = await editing.find(call.guild, name)
     sentence: Text | str = kinds()[stored.kind].sentence if stored.kind in kinds() else stored.kind
-    lines = "\n".join(f"`{key}`: {str(value)[:300]}" for key, value in stored.settings.items())
-    return Reply.private(
-        sentence,
-        embeds=[
-            Embed(
-                title=(stored.name + _marks(stored))[:256],
-                description=lines[:4096] or None,
-                fields=exemptions_of(stored),
-            )
-        ],
-    )
+    lines = [_setting(key, value) for key, value in stored.settings.items()]
+    title = joined([_plain(stored.name), *_marks(stored)], " · ")
+    embed = Embed(title=title, description=joined(lines) if lines else None, fields=exemptions_of(stored))
+    return Reply.private(sentence, embeds=[embed])
+
+
+def _setting(key: str, value: Any) -> Text:
+    """A line of a rule's settings; a list of thousands of words is cut."""
+    if isinstance(value, bool):
+        shown = t("yes") if value else t("no")
+    elif isinstance(value, list):
+        shown = _plain(", ".join(str(one) for one in value)[:300]) if value else t("none")
+    else:
+        shown = t("none") if value is None else _plain(str(value)[:300])
+    return Text("{key}: {value}", params={"key": f"`{key}`", "value": shown})
 
 
 def exemptions_of(stored: Rule) -> tuple[Field, ...]:
@@ -177,15 +212,13 @@ async def remove(call: Call, name: Known, *, editing: RuleEditing) -> Reply:
 async def switch(
     call: Call,
     name: Known,
-    to: Annotated[str, Option("on, off or shadow", choices=["on", "off", "shadow"])],
+    to: Annotated[Switch, Option("on, off or shadow")],
     *,
     editing: RuleEditing,
 ) -> Reply:
     """Change how a rule works without touching what it looks for."""
-    if to not in {"on", "off", "shadow"}:
-        raise UserError(t("Choose on, off or shadow."))
     stored = await editing.change(
-        call.guild, name, by=call.user.id, enabled=to != "off", shadow=to == "shadow"
+        call.guild, name, by=call.user.id, enabled=to is not Switch.OFF, shadow=to is Switch.SHADOW
     )
     if not stored.enabled:
         return Reply.private(t("“{name}” is off.", name=name))

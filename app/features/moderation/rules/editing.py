@@ -18,6 +18,7 @@ from app.features.moderation.rules.domains import store as domain_store
 from app.features.moderation.rules.engine import MODULE
 from app.features.moderation.rules.kind import InvalidRule, RuleKind, kinds
 from app.features.moderation.rules.store import Rule
+from app.interactions.form_problems import FieldError
 from app.locale.text import t
 from app.snowflake import GuildId, UserId
 from app.tenancy.guild_settings import GuildSettings
@@ -56,7 +57,8 @@ class RuleEditing:
         try:
             await asyncio.to_thread(_try_out, found, parsed)
         except ValueError as error:
-            raise InvalidRule(t("This cannot be used: {problem}", problem=str(error)[:300])) from None
+            problem = error.text if isinstance(error, FieldError) else str(error)[:300]
+            raise InvalidRule(t("This cannot be used: {problem}", problem=problem)) from None
         async with transaction(self._pool) as conn:
             known = await store.all_rules(conn, guild)
             if len(known) >= MAX_RULES and name not in {rule.name for rule in known}:

@@ -18,6 +18,7 @@ from app.errors import UserError
 from app.events.message import Message
 from app.features.moderation.rules.domains.names import DomainSet
 from app.features.moderation.text.view import TextView
+from app.interactions.form_problems import problem_message
 from app.locale.text import Text, t
 
 
@@ -134,8 +135,9 @@ class RuleKind:
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in problem["loc"]) or self.name
-            reason = problem["msg"].removeprefix("Value error, ")
-            raise InvalidRule(t("`{field}`: {problem}", field=where, problem=reason)) from None
+            raise InvalidRule(
+                t("`{field}`: {problem}", field=where, problem=problem_message(problem))
+            ) from None
 
 
 @cache

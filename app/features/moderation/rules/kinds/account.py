@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.features.moderation.rules.domains.links import links_in
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.interactions.form_problems import FieldError
 from app.locale.text import t
 from app.snowflake import created_ms
 
@@ -28,8 +29,7 @@ class AccountSettings(BaseModel):
     @model_validator(mode="after")
     def _has_an_age(self) -> AccountSettings:
         if self.account_hours is None and self.member_hours is None:
-            message = "say how old an account or a membership must be"
-            raise ValueError(message)
+            raise FieldError(t("Say how old an account or a membership must be."))
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from app.events.message import AttachmentFacts
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
 from app.features.moderation.text.view import as_plain
+from app.interactions.form_problems import FieldError
 from app.locale.text import t
 
 Ending = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^\.?[\w-]{1,15}$")]
@@ -36,8 +37,7 @@ class AttachmentSettings(BaseModel):
     @model_validator(mode="after")
     def _says_something(self) -> AttachmentSettings:
         if not (self.blocked or self.allowed or self.types or self.most is not None):
-            message = "name endings, types, or how many files are allowed"
-            raise ValueError(message)
+            raise FieldError(t("Name endings, types, or how many files are allowed."))
         return self
 
 

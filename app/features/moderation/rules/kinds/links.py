@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from app.features.moderation.rules.domains.links import Link, links_in
 from app.features.moderation.rules.domains.names import DomainSet, Lookalikes, entry_of
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.interactions.form_problems import FieldError
 from app.locale.text import t
 
 MAX_DOMAINS = 500
@@ -39,16 +40,19 @@ class LinkSettings(BaseModel):
         for name in written:
             entry = entry_of(name)
             if entry is None:
-                message = f"“{name[:100]}” is no domain; write for example `example.com`, `=host.example.com`"
-                raise ValueError(message)
+                raise FieldError(
+                    t(
+                        "“{name}” is no domain. Write for example `example.com` or `=host.example.com`.",
+                        name=name[:100],
+                    )
+                )
             found.append(entry)
         return tuple(dict.fromkeys(found))
 
     @model_validator(mode="after")
     def _names_something(self) -> LinkSettings:
         if self.mode == "block" and not (self.domains or self.lists or self.protected):
-            message = "name domains, lists, or domains to protect"
-            raise ValueError(message)
+            raise FieldError(t("Name domains, lists, or domains to protect."))
         return self
 
 

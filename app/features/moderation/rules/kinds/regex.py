@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
 from app.features.moderation.rules.patterns import PatternSet, options, problem_of
 from app.features.moderation.text.view import Layer, TextView
-from app.locale.text import t
+from app.interactions.form_problems import FieldError
+from app.locale.text import Text, t
 
 MAX_PATTERNS = 100
 MAX_LENGTH = 260
@@ -46,25 +47,29 @@ class RegexSettings(BaseModel):
         for pattern in patterns:
             problem = _problem(pattern)
             if problem is not None:
-                message = f"`{pattern[:60]}`: {problem}"
-                raise ValueError(message)
+                raise FieldError(t("`{pattern}`: {problem}", pattern=pattern[:60], problem=problem))
         return patterns
 
 
-def _problem(pattern: str) -> str | None:
+def _problem(pattern: str) -> Text | str | None:
+    """Say what is wrong with a pattern; what RE2 says about it is English."""
     if not 1 <= len(pattern) <= MAX_LENGTH:
-        return f"a pattern has 1 to {MAX_LENGTH} characters"
+        return t("A pattern has 1 to {count} characters.", count=MAX_LENGTH)
     try:
         compiled = re2.compile(pattern, options(case_sensitive=False))
     except re2.error as error:
         return problem_of(error)
     size = max(compiled.programsize, compiled.reverseprogramsize)
     if size > MAX_PROGRAM:
-        return f"too large ({size} instructions, {MAX_PROGRAM} are allowed); make its repetitions smaller"
+        return t(
+            "It is too large ({size} instructions, {most} are allowed). Make its repetitions smaller.",
+            size=size,
+            most=MAX_PROGRAM,
+        )
     if any(
         (found := compiled.search(probe)) is not None and found.start() == found.end() for probe in _PROBES
     ):
-        return "it matches the empty text, so it would match every message"
+        return t("It matches the empty text, so it would match every message.")
     return None
 
 
@@ -116,11 +121,15 @@ def lint_regexes(settings: RegexSettings, judge: Judge) -> None:
         _, second, third = (_seconds(judge, text) for text in texts)
         spent = min(second, third)
         if spent > LINT_SECONDS:
-            message = (
-                f"together they take {spent * 1000:.1f} ms for one long message, {LINT_SECONDS * 1000:.1f} ms are "
-                "allowed; shorten counted repetitions such as `.{0,100}`"
+            raise FieldError(
+                t(
+                    "Together they take {spent} ms for one long message, {most} ms are allowed. "
+                    "Shorten counted repetitions such as {example}.",
+                    spent=round(spent * 1000, 1),
+                    most=round(LINT_SECONDS * 1000, 1),
+                    example="`.{0,100}`",
+                )
             )
-            raise ValueError(message)
 
 
 def _seconds(judge: Judge, text: str) -> float:

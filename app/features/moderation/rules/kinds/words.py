@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
 from app.features.moderation.rules.patterns import EDGE, WordTrie, marked, unmarked_span
 from app.features.moderation.text.view import Layer, as_folded, as_leet, as_plain
+from app.interactions.form_problems import FieldError
 from app.locale.text import t
 
 MAX_WORDS = 5_000
@@ -42,8 +43,7 @@ class WordSettings(BaseModel):
     def _must_leave_something(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:
             if not any(character.isalnum() for character in as_plain(word)):
-                message = f"“{word}” has no letter or digit to look for"
-                raise ValueError(message)
+                raise FieldError(t("“{word}” has no letter or digit to look for.", word=word))
         return words
 
 
