@@ -260,6 +260,9 @@ RULE_WATCH_FAILURES = counter(
     "Looks of windowed rules that failed open, by kind of rule.",
     ("kind",),
 )
+RULE_SLOW = counter(
+    "moderation_rule_slow_total", "Match calls that took more than 5 ms of CPU, by kind of rule.", ("kind",)
+)
 RAID_LEVELS = counter(
     "moderation_raid_levels_total", "Changes of a guild's raid level, by the new one.", ("level",)
 )

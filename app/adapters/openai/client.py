@@ -7,11 +7,14 @@ web replicas) do without.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
@@ -105,8 +108,7 @@ class OpenAI:
 
     async def call(self, what: str, seconds: float, send: Callable[[], Awaitable[T]]) -> T:
         """Run `send` within `seconds`, the wait for a place included."""
-        import openai
-
+        openai = await _package()
         circuit = self.circuits[what]
         circuit.admit()
         started = time.perf_counter()
@@ -120,7 +122,12 @@ class OpenAI:
             # The error's own text may quote what was sent.
             log.warning("provider call failed", extra={"call": what, "outcome": outcome})
             raise ProviderUnavailable(outcome) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MalformedAnswer:
+            # The provider is there; a text that talks a model into nonsense must not stop it for all others.
+            circuit.succeeded()
+            metrics.PROVIDER_CALLS.labels(what, "malformed").inc()
+            raise
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             circuit.failed()
             metrics.PROVIDER_CALLS.labels(what, "malformed").inc()
             raise MalformedAnswer(type(error).__name__) from None
@@ -131,6 +138,14 @@ class OpenAI:
         metrics.PROVIDER_CALLS.labels(what, "ok").inc()
         metrics.PROVIDER_MS.labels(what).observe((time.perf_counter() - started) * 1000)
         return answer
+
+
+async def _package() -> ModuleType:
+    """Import the openai package, the first time in a thread: it would hold up everything else for half a second."""
+    known = sys.modules.get("openai")
+    if known is not None and not getattr(known.__spec__, "_initializing", False):
+        return known
+    return await asyncio.to_thread(importlib.import_module, "openai")
 
 
 def _name(error: BaseException) -> str:

@@ -35,7 +35,4 @@ async def moderate(provider: OpenAI, text: str, *, seconds: float = SECONDS) -> 
             raise MalformedAnswer("no scores")
         return Scores(str(answer.model), checked)
 
-    try:
-        return await provider.call("moderation", seconds, send)
-    except IndexError:
-        raise MalformedAnswer("no result") from None
+    return await provider.call("moderation", seconds, send)

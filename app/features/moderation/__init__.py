@@ -24,6 +24,8 @@ from app.features.moderation.rules.kind import Tools
 from app.features.moderation.rules.messages.backtest import Backtests
 from app.features.moderation.rules.messages.keeping import KeptMessages
 from app.features.moderation.rules.names import NameCheck
+from app.features.moderation.rules.slow import SlowRules
+from app.features.moderation.rules.slow_reports import SlowRuleReports
 from app.features.moderation.rules.windows import RedisWindows
 from app.features.moderation.stages.agent import AgentStage
 from app.features.moderation.stages.context import ChannelContext
@@ -38,7 +40,9 @@ def _services(floor: Floor) -> Services:
     audit = AuditLog()
     domains = DomainLists(floor.postgres, floor.guild_settings, audit, floor.clock)
     tools = Tools(RedisWindows(floor.redis), InviteDirectory(floor.discord))
-    rules = Rules(floor.postgres, floor.guild_settings, domains, tools, directory)
+    slow = SlowRules(floor.postgres, floor.clock)
+    rules = Rules(floor.postgres, floor.guild_settings, domains, tools, directory, slow)
+    editing = RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock)
     notices = Notices(floor.postgres, floor.discord, floor.catalogue, lambda: floor.custom_ids, target_of)
     verdicts = Verdicts(floor.postgres, authority, audit, floor.clock)
     carry_out = CarryOut(floor.postgres, floor.discord, authority, floor.guild_settings, notices, floor.clock)
@@ -61,7 +65,8 @@ def _services(floor: Floor) -> Services:
         CarryOut: carry_out,
         Directory: directory,
         DomainLists: domains,
-        RuleEditing: RuleEditing(floor.postgres, floor.guild_settings, audit, floor.clock),
+        RuleEditing: editing,
+        SlowRuleReports: SlowRuleReports(floor.postgres, editing, floor.guild_settings, notices),
         Backtests: Backtests(floor.postgres, rules, floor.guild_settings, tools.invites, floor.clock),
         KeptMessages: KeptMessages(floor.postgres, floor.guild_settings, floor.clock),
         NameCheck: NameCheck(

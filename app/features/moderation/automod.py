@@ -15,7 +15,7 @@ from app.features.moderation.exemptions import Exemptions
 from app.features.moderation.models import Finding, Sanction, Subject
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.settings import FEATURE, ModerationSettings
-from app.features.moderation.text.view import TextView
+from app.features.moderation.text.view import as_plain
 from app.features.moderation.verdicts import Judged, Verdict, Verdicts
 from app.observability import metrics
 from app.snowflake import GuildId, UserId
@@ -61,7 +61,7 @@ class Automod:
         if not findings:
             return None
         text = "\n".join(message.texts())
-        return await self.act(message, settings, findings, text=text, normalised=TextView.of(text).plain.text)
+        return await self.act(message, settings, findings, text=text, normalised=as_plain(text))
 
     async def act(
         self,

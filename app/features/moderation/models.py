@@ -47,6 +47,10 @@ class Sanction(StrEnum):
     """An earlier case does not count any more, and nothing is left to be lifted in Discord."""
 
 
+UNSURE = "unsure: "
+"""Begins a reason that says why nobody knows: for moderators to read, no reason to give to the member."""
+
+
 class Source(StrEnum):
     """Which stage found it."""
 
@@ -83,7 +87,8 @@ class Finding:
     """One stage's or rule's statement about a subject.
 
     `spans` are [start, end) offsets into the original text, for highlighting. `sanction` overrides the guild's
-    policy for the severity. A `shadow` finding is recorded and never acted upon. `unsure` means people must look.
+    policy for the severity. A `shadow` finding is recorded and never acted upon. `unsure` means people must look;
+    when a machine could not judge at all, its `reason` begins with UNSURE.
     """
 
     source: Source

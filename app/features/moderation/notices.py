@@ -64,6 +64,9 @@ OPENING_TOO_FAST, NO_DMS_SECONDS = 40003, 30.0
 """Discord's code when a bot opens direct messages too fast (contract 4.8), and how long none is tried after it: each
 refusal costs a call that a deletion could have used."""
 
+SHOWN_PEOPLE = 150
+"""Mentions in one embed of 4,096 characters, with 24 for each; the cases name the others."""
+
 TELL_SECONDS = 2.5
 """Discord lets a bot open few direct messages at once (contract 4.5): what finds no place in time is not sent."""
 
@@ -200,10 +203,11 @@ class Notices:
             first=str(first.number),
             last=str(last.number),
         )
-        people = " ".join(f"<@{case.target_id}>" for case in found)
+        people = [f"<@{case.target_id}>" for case in found]
+        shown = people[:SHOWN_PEOPLE] + (["…"] if len(people) > SHOWN_PEOPLE else [])
         embed = {
             "title": f"{heading} · {self._render(cases, locale)}",
-            "description": f"{first.reason}\n{people}"[:4000],
+            "description": f"{first.reason[:400]}\n{' '.join(shown)}",
             "timestamp": first.opened_at.isoformat(),
         }
         try:

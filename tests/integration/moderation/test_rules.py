@@ -17,6 +17,8 @@ from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.rules.editing import RuleEditing
 from app.features.moderation.rules.engine import Rules
 from app.features.moderation.rules.kind import Tools
+from app.features.moderation.rules.slow import KIND as SLOW_KIND
+from app.features.moderation.rules.slow import TIMES, SlowRules
 from app.features.moderation.rules.windows import RedisWindows, ReplayedWindows
 from app.snowflake import DISCORD_EPOCH_MS, UserId
 from tests.fixtures.moderation import ADMIN, MEMBER, MODERATOR, SECOND, House
@@ -228,3 +230,44 @@ async def test_rule_commands(house: House) -> None:
     async with transaction(house.pool) as conn:
         row = await (await conn.execute("SELECT count(*) FROM moderation.rule_versions")).fetchone()
     assert row is not None and row[0] >= 14
+
+
+@pytest.mark.parametrize(("seconds", "stays"), [(0.006, True), (0.06, False)])
+async def test_a_rule_that_is_slow_all_the_same_is_told_and_a_hopeless_one_switched_off(
+    house: House, seconds: float, stays: bool
+) -> None:
+    await house.set(log_channel=house.review_channel)
+    await put(house, "words", words=["bad"])
+    editing = house.service(RuleEditing)
+    slow = SlowRules(house.pool, house.now)
+    rule = await editing.find(house.guild, "rule")
+    for _ in range(TIMES + 5):
+        await slow.note(rule, seconds)
+    await house.work(SLOW_KIND)
+    [told] = house.written(house.review_channel)
+    assert "“rule”" in told.content and f"{seconds * 1000:.0f} ms" in told.content
+    assert (await editing.find(house.guild, "rule")).enabled is stays
+    assert await hits(house, written(house, "bad")) == stays
+
+
+async def test_slow_calls_are_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await put(house, "words", words=["bad"])
+    noted: list[float] = []
+
+    async def note(_self: SlowRules, _rule: object, seconds: float) -> None:
+        noted.append(seconds)
+
+    monkeypatch.setattr(SlowRules, "note", note)
+    assert await hits(house, written(house, "bad")) == 1
+    assert noted == []
+    monkeypatch.setattr("app.features.moderation.rules.engine.BUDGET_SECONDS", 0.0)
+    assert await hits(house, written(house, "bad")) == 1
+    assert len(noted) == 1
+
+
+async def test_a_server_has_a_few_rules_of_regexes(house: House) -> None:
+    for number in range(10):
+        await put(house, "regex", f"r{number}", patterns=[f"evil{number}"])
+    await put(house, "regex", "r3", patterns=["evil33"])  # a change is no new one
+    with pytest.raises(UserError, match="of this kind"):
+        await put(house, "regex", "r10", patterns=["evil10"])

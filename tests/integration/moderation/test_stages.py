@@ -289,6 +289,19 @@ async def test_the_circuit_opens_lets_one_through_and_closes(openai_server: Prov
         assert not provider.circuits["moderation"].is_open
 
 
+async def test_an_unreadable_answer_neither_opens_the_circuit_nor_leaves_it_half_open(bench: Bench) -> None:
+    bench.server.scores = lambda _text: {"hate": 0.5}
+    bench.server.verdict = lambda _prompt: "not json"
+    for number in range(client_module.BREAK_AFTER + 1):
+        verdict = await bench.scan(f"riddle {number}")
+        assert verdict is not None and verdict.sanction is Sanction.REVIEW
+    circuit = bench.provider.circuits["chat"]
+    assert not circuit.is_open
+    circuit._opened_at = -client_module.OPEN_SECONDS  # half open: one may try
+    assert await bench.scan("riddle of the sphinx") is not None
+    assert not circuit.is_open
+
+
 async def test_nothing_is_asked_where_the_guild_has_it_off_or_a_rule_acts(bench: Bench) -> None:
     from app.features.moderation.rules import store
 

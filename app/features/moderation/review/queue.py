@@ -16,7 +16,7 @@ from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.store import Case, NewCase
-from app.features.moderation.models import Sanction, Severity
+from app.features.moderation.models import UNSURE, Sanction, Severity
 from app.features.moderation.review import store
 from app.features.moderation.review.act import Act, case_to_undo, lifts, possible, sanction_of, undoable
 from app.features.moderation.review.store import CLAIM_TIME, Item
@@ -194,7 +194,8 @@ class Reviews:
                 moderator_id=by,
                 channel_id=item.channel_id,
                 message_id=item.message_id,
-                reason=item.reason[:400],
+                # Why a machine was unsure is no reason to give to the member.
+                reason="" if item.reason.startswith(UNSURE) else item.reason[:400],
                 decision_id=item.decision_id,
                 expires_at=None if minutes is None else now + timedelta(minutes=minutes),
             ),

@@ -63,6 +63,14 @@ class RuleEditing:
             known = await store.all_rules(conn, guild)
             if len(known) >= MAX_RULES and name not in {rule.name for rule in known}:
                 raise UserError(t("A server can have {count} rules. Remove one first.", count=MAX_RULES))
+            of_kind = sum(rule.kind == kind for rule in known if rule.name != name)
+            if found.most is not None and of_kind >= found.most:
+                raise UserError(
+                    t(
+                        "A server can have {count} rules of this kind. Put more into one rule.",
+                        count=found.most,
+                    )
+                )
             before = next((rule for rule in known if rule.name == name), None)
             await self._need_lists(conn, guild, found.lists(parsed) if found.lists else ())
             rule = await store.put_rule(
@@ -113,8 +121,11 @@ class RuleEditing:
         async with transaction(self._pool) as conn:
             return await store.all_rules(conn, guild)
 
-    async def change(self, guild: GuildId, name: str, *, by: UserId, **fields: Any) -> Rule:
-        """Change `enabled`, `shadow`, `severity`, `exempt_roles` … of a rule. Raises UserError when there is none."""
+    async def change(self, guild: GuildId, name: str, *, by: UserId | None, **fields: Any) -> Rule:
+        """Change `enabled`, `shadow`, `severity`, `exempt_roles` … of a rule; `by` None: automatic.
+
+        Raises UserError when there is none.
+        """
         async with transaction(self._pool) as conn:
             rule = await store.find_rule(conn, guild, name)
             if rule is None:

@@ -29,7 +29,10 @@ from app.features.moderation.rules.kind import (
     Tools,
     Watch,
     kinds,
+    steps_of,
 )
+from app.features.moderation.rules.slow import BUDGET_SECONDS, SlowRules
+from app.features.moderation.rules.turns import Turns
 from app.features.moderation.text.view import TextView
 from app.interactions.permissions import Permission
 from app.observability import metrics
@@ -66,6 +69,15 @@ class CompiledRule:
             return False
         return not (rule.exempt_roles and set(sample.roles) & set(rule.exempt_roles))
 
+    def steps(self, sample: Sample) -> Iterator[Match | None]:
+        """Judge the parts of a text; yield after each match call, the match last."""
+        for part in sample.parts():
+            for match in steps_of(self.judge, part):
+                if match is not None:
+                    yield match.at(part.offset)
+                    return
+                yield None
+
     def finding(self, match: Match) -> Finding:
         """Return what the rule says when it matches."""
         rule = self.rule
@@ -100,15 +112,30 @@ class CompiledGuild:
 
     def judge(self, sample: Sample, now: datetime) -> list[Finding]:
         """Return a finding per rule whose pure judge matches: no I/O, under a millisecond (seed S4)."""
-        return [rule.finding(match) for rule, match in self._look(sample, now) if match is not None]
+        findings = []
+        for rule in self.rules:
+            if rule.applies(sample, now):
+                *_, match = rule.steps(sample)
+                if match is not None:
+                    findings.append(rule.finding(match))
+        return findings
 
-    async def watch(self, sample: Sample, now: datetime, tools: Tools | None) -> list[Finding]:
+    async def watch(
+        self,
+        sample: Sample,
+        now: datetime,
+        tools: Tools | None,
+        *,
+        turns: Turns | None = None,
+        slow: SlowRules | None = None,
+    ) -> list[Finding]:
         """As `judge`, then the asynchronous looks of the kinds that have them.
 
-        A look that fails leaves what the judge said: windows fail open.
+        A look that fails leaves what the judge said: windows fail open. `turns`: shared by all who judge in this
+        process. `slow` hears of calls that take too long.
         """
         findings = []
-        for rule, match in self._look(sample, now):
+        for rule, match in await self._look(sample, now, turns or Turns(), slow):
             found = match
             if rule.watch is not None and tools is not None:
                 try:
@@ -123,10 +150,28 @@ class CompiledGuild:
                 findings.append(rule.finding(found))
         return findings
 
-    def _look(self, sample: Sample, now: datetime) -> Iterator[tuple[CompiledRule, Match | None]]:
-        for compiled in self.rules:
-            if compiled.applies(sample, now):
-                yield compiled, compiled.judge(sample)
+    async def _look(
+        self, sample: Sample, now: datetime, turns: Turns, slow: SlowRules | None
+    ) -> list[tuple[CompiledRule, Match | None]]:
+        looked: list[tuple[CompiledRule, Match | None]] = []
+        over: list[tuple[CompiledRule, float]] = []
+        async with turns:
+            for compiled in self.rules:
+                if not compiled.applies(sample, now):
+                    continue
+                match = None
+                started = time.thread_time()
+                for match in compiled.steps(sample):  # noqa: B007 - the last one is what counts
+                    spent = time.thread_time() - started
+                    if spent > BUDGET_SECONDS:
+                        over.append((compiled, spent))
+                    await turns.give()
+                    started = time.thread_time()
+                looked.append((compiled, match))
+        if slow is not None:
+            for compiled, spent in over:
+                await slow.note(compiled.rule, spent)
+        return looked
 
 
 def compile_rules(
@@ -167,10 +212,13 @@ class Rules:
         domains: DomainLists | None = None,
         tools: Tools | None = None,
         directory: Directory | None = None,
+        slow: SlowRules | None = None,
     ) -> None:
         """Without `domains`, rules know only their own domains; without `tools`, nothing is counted or looked up;
-        without `directory`, no permission exempts.
+        without `directory`, no permission exempts; without `slow`, nobody hears of slow rules.
         """
+        self._slow = slow
+        self._turns = Turns()
         self._pool = pool
         self._domains = domains
         self._tools = tools
@@ -217,8 +265,26 @@ class Rules:
         rules = await self.of(message.guild_id)
         if not rules.rules:
             return []
-        sample = await self._placed(rules, Sample.of_message(message))
-        return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
+        sample = await self._placed(rules, await self.read(message))
+        return await self._permitted(rules, sample, await self._watch(rules, sample, now))
+
+    async def read(self, message: Message) -> Sample:
+        """Read everything readable in a message, and let others run in between."""
+        found = []
+        async with self._turns:
+            for part in Sample.parts_of(message):
+                found.append(part)
+                await self._turns.give()
+        return replace(found[0], rest=tuple(found[1:])) if len(found) > 1 else found[0]
+
+    async def replay(
+        self, rules: CompiledGuild, sample: Sample, now: datetime, tools: Tools
+    ) -> list[Finding]:
+        """Judge a message of earlier by rules of the caller's own."""
+        return await rules.watch(sample, now, tools, turns=self._turns)
+
+    async def _watch(self, rules: CompiledGuild, sample: Sample, now: datetime) -> list[Finding]:
+        return await rules.watch(sample, now, self._tools, turns=self._turns, slow=self._slow)
 
     async def _placed(self, rules: CompiledGuild, sample: Sample) -> Sample:
         """Add what the event did not tell and an exemption asks for: the channel of a thread, the author's roles.
@@ -254,7 +320,7 @@ class Rules:
         if not rules.rules:
             return []
         sample = Sample(TextView.of(text), guild_id=guild, roles=roles, channels=channels)
-        return await self._permitted(rules, sample, await rules.watch(sample, now, self._tools))
+        return await self._permitted(rules, sample, await self._watch(rules, sample, now))
 
     async def _permitted(
         self, rules: CompiledGuild, sample: Sample, findings: list[Finding]

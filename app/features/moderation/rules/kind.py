@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -26,9 +27,21 @@ class InvalidRule(UserError):
     """The settings of a rule are wrong; the text says which and how."""
 
 
+PART = 4_500
+"""Characters that are judged in one piece: more than the longest message or embed has. Forwards, embeds and files
+make longer texts, whose parts are judged one by one: no single match call takes long."""
+OVERLAP = 200
+"""What two parts of one long text share, so that nothing hides at the cut."""
+MOST_CHARACTERS = 60_000
+"""More than Discord's limits allow for everything in a message together (contract sections 4.5 to 4.7)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a rule looks at: the text's layers, and the message when there is one (a nickname has none)."""
+    """What a rule looks at: the text's layers, and the message when there is one (a nickname has none).
+
+    A long text comes in parts: this one begins at `offset`, the others are `rest`.
+    """
 
     view: TextView
     message: Message | None = None
@@ -38,12 +51,44 @@ class Sample:
     channels: tuple[int, ...] = ()
     """Where it was written; of a thread also the channel that it belongs to."""
 
+    offset: int = 0
+    rest: tuple[Sample, ...] = ()
+
+    @classmethod
+    def parts_of(cls, message: Message) -> Iterator[Sample]:
+        """Read everything readable in a message, part by part; one at least."""
+        roles = message.member.roles if message.member else ()
+        for offset, text in parts(message.texts()):
+            view = TextView.of(text)
+            yield cls(view, message, message.guild_id, roles, (message.channel_id,), offset)
+
     @classmethod
     def of_message(cls, message: Message) -> Sample:
-        """Read everything readable in a message."""
-        roles = message.member.roles if message.member else ()
-        view = TextView.of("\n".join(message.texts()))
-        return cls(view, message, message.guild_id, roles, (message.channel_id,))
+        """Read everything readable in a message at once."""
+        first, *rest = cls.parts_of(message)
+        return replace(first, rest=tuple(rest)) if rest else first
+
+    def parts(self) -> tuple[Sample, ...]:
+        """Return this part and the others."""
+        return (self, *self.rest)
+
+
+def parts(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield the texts, a line for each, in parts of up to PART characters with where they begin; one part at least.
+
+    Parts end and begin between words where there is a space, and overlap: nothing hides at a cut, and none makes a
+    word that is not there.
+    """
+    whole = "\n".join(texts)[:MOST_CHARACTERS]
+    start = 0
+    while len(whole) - start > PART:
+        limit = start + PART
+        space = max(whole.rfind(mark, limit - OVERLAP, limit) for mark in " \n")
+        end = limit if space < 0 else space
+        yield start, whole[start:end]
+        again = [at for mark in " \n" if (at := whole.find(mark, end - OVERLAP, end)) >= 0]
+        start = min(again) + 1 if again else end - OVERLAP
+    yield start, whole[start:] if start else whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +102,12 @@ class Match:
     spans: tuple[tuple[int, int], ...] = ()
     unsure: bool = False
 
+    def at(self, offset: int) -> Match:
+        """Return the match in the whole text, for one in a part that begins at `offset`."""
+        if not offset:
+            return self
+        return replace(self, spans=tuple((start + offset, end + offset) for start, end in self.spans))
+
 
 class Judge(Protocol):
     """Compiled settings: pure and fast, called for every message."""
@@ -64,6 +115,26 @@ class Judge(Protocol):
     def __call__(self, sample: Sample) -> Match | None:
         """Return the match, or None."""
         ...
+
+
+class SteppedJudge(ABC):
+    """A judge whose look at one text may take many milliseconds: it is done in steps, and others run in between."""
+
+    @abstractmethod
+    def steps(self, sample: Sample) -> Iterator[Match | None]:
+        """Yield None after each step, and the match at last if there is one; each step is one match call."""
+
+    def __call__(self, sample: Sample) -> Match | None:
+        """Return the match, or None, at once."""
+        return next((match for match in self.steps(sample) if match is not None), None)
+
+
+def steps_of(judge: Judge, sample: Sample) -> Iterator[Match | None]:
+    """Yield what the judge says, step by step if it has steps."""
+    if isinstance(judge, SteppedJudge):
+        yield from judge.steps(sample)
+    else:
+        yield judge(sample)
 
 
 class Windows(Protocol):
@@ -127,6 +198,8 @@ class RuleKind:
     lists: Callable[[Any], Sequence[str]] | None = None
     compile_with: Callable[[Any, Mapping[str, DomainSet]], Judge] | None = None
     lint: Callable[[Any, Judge], None] | None = None
+    most: int | None = None
+    """Rules of the kind that a server may have; None: as many as of all kinds together."""
 
     def parse(self, settings: Mapping[str, Any]) -> BaseModel:
         """Check settings. Raises InvalidRule with the first problem, in words."""

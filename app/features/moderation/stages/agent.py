@@ -21,7 +21,7 @@ from app.adapters.openai.chat import complete_json
 from app.adapters.openai.client import OpenAI
 from app.adapters.openai.errors import MalformedAnswer
 from app.adapters.openai.moderation import Scores
-from app.features.moderation.models import Finding, Severity, Source
+from app.features.moderation.models import UNSURE, Finding, Severity, Source
 from app.features.moderation.settings import ModerationSettings
 
 MODEL = "gpt-4o-mini"
@@ -143,7 +143,7 @@ def unsure(why: str, scores: Scores) -> Finding:
         source=Source.AGENT,
         severity=Severity.DELETE,
         category="unsure",
-        reason=f"unsure: {why}",
+        reason=f"{UNSURE}{why}",
         unsure=True,
         scores=dict(scores.scores),
     )

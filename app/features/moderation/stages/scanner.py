@@ -22,7 +22,7 @@ from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.features.moderation.stages.agent import MODEL, PROMPT_VERSION, AgentStage
 from app.features.moderation.stages.context import ChannelContext
 from app.features.moderation.stages.scores import Reading, Scored, ScoreStage
-from app.features.moderation.text.view import TextView
+from app.features.moderation.text.view import as_plain
 from app.features.moderation.verdicts import Verdict
 from app.observability import metrics
 from app.streams.declare import consumes
@@ -69,7 +69,7 @@ class Scanner:
         text = "\n".join(message.texts())
         if not text.strip() or await self._ruled(message):
             return None
-        normalised = TextView.of(text).plain.text
+        normalised = as_plain(text)
         scores, agent = self._stages
         try:
             scored = await scores.judge(text, normalised, settings)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from urllib.parse import unquote
 
 import re2
@@ -19,44 +20,45 @@ _LINK = re2.compile(
 )
 """A scheme with a user that looks like a host (google.com@evil.com), then labels with any dot that browsers take."""
 _DOTS = str.maketrans({"。": ".", "．": ".", "｡": "."})
-MOST_READ = 100
-"""Names that are read in one layer; who writes more of them in 4,000 characters writes no links."""
-MOST_FOREIGN = 10
-"""Different names outside ASCII that are read in one message: each costs up to 100 µs."""
+FOREIGN_COSTS = 10
+"""So much more it costs to read a name outside ASCII: up to 100 µs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A host in a text. `written_out`: with a scheme, so that Discord makes it a link."""
+    """A host in a text. `written_out`: with a scheme, so that Discord makes it a link. `place` is in the layer."""
 
     host: str
     written_out: bool
-    start: int
-    end: int
+    layer: Layer
+    place: tuple[int, int]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """[start, end) in the original text."""
+        return self.layer.span(*self.place)
 
 
-def links_in(layer: Layer) -> list[Link]:
-    """Return the hosts in a layer's text with offsets into the original, of the first 100 names (10 outside ASCII)."""
+def links_in(layer: Layer, *, step: int = sys.maxsize) -> Iterator[Link | None]:
+    """Yield the hosts in a layer's text; None whenever about `step` new names have been read since the last None."""
     text = layer.text
     if "." not in text and not any(dot in text for dot in "。．｡"):
-        return []
-    found: list[Link] = []
+        return
     known: dict[str, str | None] = {}
-    foreign = 0
-    for match in islice(_LINK.finditer(text), MOST_READ):
+    left = step
+    for match in _LINK.finditer(text):
         scheme = match[1]
         name = match[2].translate(_DOTS)
         if "%" in name:
             name = unquote(name)
+        left -= 1
         if name not in known:
-            foreign += not name.isascii()
-            known[name] = host_in_text(name) if foreign <= MOST_FOREIGN or name.isascii() else None
+            known[name] = host_in_text(name)
+            left -= 0 if name.isascii() else FOREIGN_COSTS
         host = known[name]
-        if host is None:
-            continue
-        last = host.rsplit(".", 1)[1]
-        if last.isdigit() and not scheme:
-            continue  # a version number
-        start, end = layer.span(*match.span())
-        found.append(Link(host, bool(scheme), start, end))
-    return found
+        # Digits at the end are a version number, unless there is a scheme.
+        if host is not None and (scheme or not host.rsplit(".", 1)[1].isdigit()):
+            yield Link(host, bool(scheme), layer, match.span())
+        if left <= 0:
+            left = step
+            yield None

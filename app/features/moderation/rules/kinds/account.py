@@ -56,7 +56,7 @@ class _Account:
         if self._settings.containing == "files":
             return bool(sample.message.attachments)
         if self._settings.containing == "links":
-            return any(link.written_out for link in links_in(sample.view.plain))
+            return any(link is not None and link.written_out for link in links_in(sample.view.plain))
         return True
 
 

@@ -6,19 +6,21 @@ import random
 import re
 import string
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import re2
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample, SteppedJudge
 from app.features.moderation.rules.patterns import PatternSet, options, problem_of
 from app.features.moderation.text.view import Layer, TextView
 from app.interactions.form_problems import FieldError
 from app.locale.text import Text, t
 
 MAX_PATTERNS = 100
+MAX_RULES = 10
+"""Of one server: each may take LINT_SECONDS for every message."""
 MAX_LENGTH = 260
 """What Discord's own AutoMod takes as a pattern."""
 MAX_PROGRAM = 1_000
@@ -73,7 +75,7 @@ def _problem(pattern: str) -> Text | str | None:
     return None
 
 
-class _Regexes:
+class _Regexes(SteppedJudge):
     def __init__(self, settings: RegexSettings) -> None:
         self._set = PatternSet(settings.patterns, case_sensitive=False)
         self._disguised = settings.disguised
@@ -84,7 +86,8 @@ class _Regexes:
         self._set.match(text)
         return time.thread_time() - started
 
-    def __call__(self, sample: Sample) -> Match | None:
+    def steps(self, sample: Sample) -> Iterator[Match | None]:
+        """Look into one layer after the other."""
         view = sample.view
         layers = [Layer(view.original, None)]
         if self._disguised:
@@ -96,8 +99,9 @@ class _Regexes:
             hits = self._set.match(layer.text)
             if hits:
                 spans = tuple(span for hit in hits[:20] if (span := self._set.locate(hit, layer)) is not None)
-                return Match(f"{len(hits)} pattern(s)", spans)
-        return None
+                yield Match(f"{len(hits)} pattern(s)", spans)
+                return
+            yield None
 
 
 def compile_regexes(settings: RegexSettings) -> Judge:
@@ -171,4 +175,5 @@ KIND = RuleKind(
     category="regex",
     names=True,
     lint=lint_regexes,
+    most=MAX_RULES,
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Annotated
 
 import re2
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample
+from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample, SteppedJudge
 from app.features.moderation.rules.patterns import EDGE, WordTrie, marked, unmarked_span
 from app.features.moderation.text.view import Layer, as_folded, as_leet, as_plain
 from app.interactions.form_problems import FieldError
@@ -19,6 +19,8 @@ from app.locale.text import t
 MAX_WORDS = 5_000
 """Seed S4's budget of 1 ms is measured with this many words."""
 
+MAX_RULES = 20
+"""Of one server: each is looked for in every message."""
 MOST_SHOWN = 20
 """Places of words in one message that are noted."""
 
@@ -51,7 +53,7 @@ _WARM_WORDS = 300
 _EXACTLY = WordSettings(words=("x",))
 
 
-class _Words:
+class _Words(SteppedJudge):
     """The words as tries, once per layer of a text."""
 
     def __init__(self, settings: WordSettings) -> None:
@@ -77,7 +79,8 @@ class _Words:
                     trie.spans(marked(convert(almost)), most=1)
                     trie.spans(marked(convert(" ".join(words[start : start + MOST_SHOWN]))), most=MOST_SHOWN)
 
-    def __call__(self, sample: Sample) -> Match | None:
+    def steps(self, sample: Sample) -> Iterator[Match | None]:
+        """Look into one layer after the other."""
         view = sample.view
         pairs: list[tuple[WordTrie | None, Layer, int]] = [(self._plain, view.plain, 0)]
         if self._folded is not None:
@@ -93,8 +96,9 @@ class _Words:
             places = words.spans(text, most=MOST_SHOWN)
             if places:
                 spans = tuple(layer.span(*unmarked_span(text, *place)) for place in places)
-                return Match(detail=f"{len(spans)} listed word(s)", spans=spans)
-        return None
+                yield Match(detail=f"{len(spans)} listed word(s)", spans=spans)
+                return
+            yield None
 
     def _without_exceptions(self, text: str, kind: int) -> str:
         """Blank out the allowed words, in place, so that offsets stay. Their edges stay edges."""
@@ -152,4 +156,5 @@ KIND = RuleKind(
     compile=compile_words,
     category="words",
     names=True,
+    most=MAX_RULES,
 )

@@ -16,7 +16,7 @@ from app.features.moderation.models import Finding
 from app.features.moderation.policy import weigh
 from app.features.moderation.rules import store as rules_store
 from app.features.moderation.rules.engine import CompiledGuild, Rules
-from app.features.moderation.rules.kind import InviteGuilds, Sample, Tools
+from app.features.moderation.rules.kind import InviteGuilds, Tools
 from app.features.moderation.rules.messages import store
 from app.features.moderation.rules.windows import ReplayedWindows
 from app.features.moderation.settings import FEATURE, ModerationSettings
@@ -104,8 +104,8 @@ class Backtests:
         settings: ModerationSettings,
         into: Backtest,
     ) -> None:
-        sample = Sample.of_message(message)
-        findings = await compiled.watch(sample, self._clock(), tools)
+        sample = await self._rules.read(message)
+        findings = await self._rules.replay(compiled, sample, self._clock(), tools)
         into.messages += 1
         if not findings:
             return
