@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -85,3 +87,55 @@ async def test_a_moderator_warns_and_looks_at_the_history(page: Page, system: Sy
     await page.get_by_test_id("composer").focus()
     await page.keyboard.type("/warn")
     await expect(page.locator("[data-testid=picker-item][data-name=warn]")).to_have_count(0)
+
+
+LISTED = """rows => rows.map(row => [
+    row.dataset.name, row.querySelector(".name").firstChild.textContent, row.querySelector(".about").textContent,
+    row.querySelector(".options-hint").textContent])"""
+"""What the picker shows of each command: its name for the API, and its name, description and options for people."""
+
+
+def invocable(node: dict[str, Any], locale: str, *above: tuple[str, str]) -> Iterator[list[str]]:
+    """Every command below a node of the manifest, as the picker has to show it in that language."""
+
+    def named(one: dict[str, Any]) -> str:
+        return str(one["name_localizations"].get(locale, one["name"]))
+
+    path = (*above, (node["name"], named(node)))
+    options = node.get("options", [])
+    inner = [option for option in options if option["type"] in {1, 2}]
+    for option in inner:
+        yield from invocable(option, locale, *path)
+    if not inner:
+        hint = " ".join(named(one) if one["required"] else f"[{named(one)}]" for one in options)
+        names, shown = (" ".join(part) for part in zip(*path, strict=True))
+        description = node["description_localizations"].get(locale, node["description"])
+        yield [names, f"/{shown}", description, hint]
+
+
+@pytest.mark.parametrize(("language", "locale"), [("English (US)", "en-US"), ("Deutsch", "de")])
+async def test_every_command_stands_in_the_picker_and_the_menus_in_the_persons_language(
+    page: Page, system: System, language: str, locale: str
+) -> None:
+    manifest = json.loads(system.gatehouse("commands", "manifest").stdout)["commands"]
+    await page.get_by_test_id("locale").click()
+    await page.get_by_test_id("choice-filter").fill(language)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("locale")).to_have_text(locale)
+    await page.get_by_test_id("composer").focus()
+    await page.keyboard.type("/")
+    await page.get_by_test_id("picker-item").first.wait_for()
+    listed = await page.get_by_test_id("picker-item").evaluate_all(LISTED)
+    expected = [found for one in manifest if one["type"] == 1 for found in invocable(one, locale)]
+    assert sorted(listed) == sorted(expected)
+    assert len(expected) > 50
+    await page.keyboard.press("Escape")
+    # The commands that stand in menus.
+    user, message = (
+        next(one for one in manifest if one["type"] == kind)["name_localizations"][locale] for kind in (2, 3)
+    )
+    await page.get_by_test_id("message").first.click(button="right")
+    await expect(page.get_by_test_id("menu").get_by_role("menuitem", name=message)).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.locator("[data-testid=member][data-username=diego]").click()
+    await expect(page.get_by_test_id("profile").get_by_text(user, exact=True)).to_be_visible()
