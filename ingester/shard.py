@@ -43,6 +43,9 @@ CHECK_SECONDS = 0.05
 CONFIRM_SECONDS = 0.3
 CONFIRM_POLL_SECONDS = 0.005
 DRAIN_SECONDS = 3.0
+CLOSED_FOR_GOOD = frozenset({1000, 1001})
+RESUME_TRIES = 2
+"""RESUMEs answered by closing for good before the session is taken for lost."""
 RESUME_URL_TRIES = 2
 """Connections refused at the resume address before the one that Discord gives for new sessions is tried."""
 
@@ -73,6 +76,7 @@ class Shard:
         self._successor: str | None = None
         self._stopping = asyncio.Event()
         self._unanswered = 0
+        self._turned_away = 0
         self._reconnect = Reconnect()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -224,9 +228,10 @@ class Shard:
         if (resume := self._resumable()) is not None:
             self.status, feed.state = "resuming", b"resuming"
             # An address that nobody answers at is not worth the session's last seconds: ask at the front door.
-            url = resume[0].url if self._unanswered < RESUME_URL_TRIES else floor.gateway_url
+            if self._unanswered >= RESUME_URL_TRIES:
+                return await floor.client.connect(self.number, floor.gateway_url, self, resume)
             self._unanswered += 1
-            socket = await floor.client.connect(self.number, url, self, resume)
+            socket = await floor.client.connect(self.number, resume[0].url, self, resume)
             self._unanswered = 0
             return socket
         self.status, feed.state = "identifying", b"identifying"
@@ -260,6 +265,10 @@ class Shard:
         metrics.GATEWAY_CLOSES.labels(str(closed.code or "none")).inc()
         if closed.after is After.STOP and closed.code is not None:
             raise ShardStopped(self.number, closed.code)
+        self._turned_away += self.status == "resuming" and closed.code in CLOSED_FOR_GOOD
+        if self._turned_away >= RESUME_TRIES:
+            self._turned_away = 0
+            self._lose("turned_away")
         if closed.after is After.IDENTIFY:
             self._lose("invalid" if closed.code is None or closed.code == 1000 else f"close_{closed.code}")
         delay = self._reconnect.delay()
@@ -394,6 +403,7 @@ class Shard:
     def _online(self, *, resumed: bool) -> None:
         assert self._feed is not None
         self.status, self._feed.state = "ready", b"ready"
+        self._turned_away = self._unanswered = 0
         self._reconnect.online(resumed=resumed)
         self._patient = False
         self.registered.set()

@@ -183,6 +183,19 @@ async def test_these_close_codes_end_the_shard(gateway: ScriptedGateway, running
     assert len(gateway.did("identify")) == 1
 
 
+async def test_a_server_that_cannot_resume_gets_a_new_session(
+    gateway: ScriptedGateway, running: Running, wait_until: WaitUntil
+) -> None:
+    gateway.window, gateway.resume_code = 0, 1000
+    gateway.refuse_connections = 2  # as when the resume address is no address at all
+    await running.redis.delete(keys.identify_slot(0))
+    await gateway.close(None, kill_session=True)
+    await wait_until(lambda: len(gateway.did("identify")) == 2 and gateway.connected())
+    assert len(gateway.did("resume")) == 2
+    assert [event["path"] for event in gateway.did("connect")] == ["/"] * 4, "the front door all the time"
+    await all_arrive(running, [await gateway.message()], wait_until)
+
+
 async def test_reconnect_is_obeyed(gateway: ScriptedGateway, running: Running, wait_until: WaitUntil) -> None:
     await gateway.sockets[0].send(7)
     sent = [await gateway.message() for _ in range(3)]
