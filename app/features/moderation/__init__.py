@@ -84,7 +84,7 @@ def _services(floor: Floor) -> Services:
         Rules: rules,
         Scanner: Scanner(stages, context, rules, exemptions, automod, floor.guild_settings, floor.clock),
         Verdicts: verdicts,
-        **people(floor, authority, audit, carry_out, notices),
+        **people(floor, directory, authority, audit, carry_out, notices),
     }
 
 

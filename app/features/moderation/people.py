@@ -13,6 +13,7 @@ from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.cases.purges.purging import Purging
 from app.features.moderation.cases.retention import Retention
+from app.features.moderation.directory import Directory
 from app.features.moderation.notices import Notices
 from app.features.moderation.review.posting import ReviewPosts
 from app.features.moderation.review.queue import Reviews
@@ -21,7 +22,12 @@ from app.features.moderation.settings_editing import SettingsEditing
 
 
 def people(
-    floor: Floor, authority: Authority, audit: AuditLog, carry_out: CarryOut, notices: Notices
+    floor: Floor,
+    directory: Directory,
+    authority: Authority,
+    audit: AuditLog,
+    carry_out: CarryOut,
+    notices: Notices,
 ) -> Services:
     """Return the services by type."""
     pool, settings, clock = floor.postgres, floor.guild_settings, floor.clock
@@ -30,7 +36,7 @@ def people(
     return {
         Appeals: Appeals(pool, discord, audit, settings, notices, clock),
         BulkBans: BulkBans(pool, discord, authority, audit, carry_out, settings, notices, clock),
-        Handmade: Handmade(pool, discord, audit, settings, notices, clock),
+        Handmade: Handmade(pool, discord, directory, audit, settings, notices, clock),
         Lifting: lifting,
         Moderators: Moderators(pool, authority, audit, carry_out, settings, clock),
         Purging: Purging(pool, discord, audit, settings, notices, clock),

@@ -12,6 +12,7 @@ import pytest
 from app.adapters.postgres.pool import transaction
 from app.events.audit_log import AuditLogEntryCreated
 from app.events.envelope import Envelope
+from app.features.moderation.audit import AuditLog
 from app.features.moderation.carry_out import END_KIND
 from app.features.moderation.cases.handmade import Handmade, note_entry
 from sandbox.world.state import audit_payload
@@ -54,6 +55,34 @@ async def test_it_becomes_a_case_of_who_did_it(house: House, what: str) -> None:
     assert (case.expires_at is not None) == (what == "timeout")
     assert case.notified is None  # Discord's own act: we write to nobody
     assert "Case 1" in str(house.written(house.review_channel)[-1].embeds)
+
+
+async def test_a_deleted_message_is_a_case_of_its_author(house: House) -> None:
+    message = house.world.post_message(house.channel, MEMBER, "hello")
+    house.world.delete_message(house.channel, message.id, actor=MODERATOR, reason="off topic")
+    assert house.guild_state.audit[-1].action_type == 72
+    await house.service(Handmade).note(event(house))
+    case = await house.case(1)
+    assert (case.sanction, case.origin, case.state) == ("delete", "discord", "done")
+    assert (case.moderator_id, case.target_id, case.channel_id) == (MODERATOR, MEMBER, house.channel)
+
+
+async def test_a_bulk_deletion_is_a_purge(house: House) -> None:
+    messages = [house.world.post_message(house.channel, MEMBER, "spam").id for _ in range(3)]
+    house.world.bulk_delete_messages(house.channel, messages, actor=MODERATOR, reason="spam")
+    assert house.guild_state.audit[-1].action_type == 73
+    await house.service(Handmade).note(event(house))
+    case = await house.case(1)
+    assert (case.sanction, case.moderator_id, case.target_id) == ("purge", MODERATOR, None)
+    assert (case.channel_id, case.reason) == (house.channel, f"3 × <#{house.channel}> spam")
+    async with transaction(house.pool) as conn:
+        assert await AuditLog().verify(conn, house.guild) == []
+
+
+async def test_tidying_up_after_bots_is_no_case(house: House) -> None:
+    message = house.world.post_message(house.channel, house.world.bot_id, "hello")
+    house.world.delete_message(house.channel, message.id, actor=MODERATOR)
+    assert await house.service(Handmade).note(event(house)) is None
 
 
 async def test_an_entry_that_comes_again_opens_no_second_case(house: House) -> None:
