@@ -129,6 +129,16 @@ async def test_every_command_stands_in_the_picker_and_the_menus_in_the_persons_l
     expected = [found for one in manifest if one["type"] == 1 for found in invocable(one, locale)]
     assert sorted(listed) == sorted(expected)
     assert len(expected) > 50
+    # The choices of an option, in the form of a command.
+    group = next(one for one in manifest if one["name"] == "rule")
+    words = next(one for one in group["options"] if one["name"] == "words")
+    choices = next(one for one in words["options"] if one["name"] == "consequence")["choices"]
+    await page.keyboard.type(next(shown for name, shown, *_ in expected if name == "rule words")[1:])
+    await page.keyboard.press("Enter")
+    await page.locator("[data-testid=option][data-name=consequence]").get_by_test_id("option-input").click()
+    labels = [one["name_localizations"].get(locale, one["name"]) for one in choices]
+    await expect(page.get_by_test_id("option-choice")).to_have_text(labels)
+    await page.keyboard.press("Escape")
     await page.keyboard.press("Escape")
     # The commands that stand in menus.
     user, message = (

@@ -78,7 +78,7 @@ export function commandForm(chosen, done) {
   };
   const add = (option, removable) => {
     const field = optionField(option, {
-      label: localName(option), description: localDescription(option),
+      label: localName(option), description: localDescription(option), localName,
       ask: option.autocomplete ? () => askChoices({ name: chosen.name, focused: option.name, options: values() }) : null,
       remove: removable ? () => { fields.delete(option.name); field.node.remove(); drawOptional(); run.focus(); } : null,
     });

@@ -13,10 +13,10 @@ const LISTS = { 6: people, 8: roles, 9: mentionables };
 const HINTS = { 3: "text", 4: "whole number", 5: "true or false", 6: "person", 7: "channel", 8: "role", 9: "person or role", 10: "number", 11: "file" };
 const TYPING_PAUSE_MS = 160;
 
-export function optionField(option, { label, description, ask, remove }) {
+export function optionField(option, { label, description, localName, ask, remove }) {
   const id = uniqueId("option");
   const problem = h("div", { class: "problem", id: `${id}-problem`, role: "alert" });
-  const control = option.type === ATTACHMENT ? fileControl(option, id) : textControl(option, id, ask);
+  const control = option.type === ATTACHMENT ? fileControl(option, id) : textControl(option, id, ask, localName);
   const node = h("div", { class: "option", "data-testid": "option", "data-name": option.name },
     h("label", { for: id }, label, option.required && h("span", { class: "required", "aria-hidden": "true" }, "*"), h("span", { class: "hint", title: description }, description)),
     h("div", { class: "with-remove" }, control.node, remove && iconButton("close", `Remove ${label}`, remove, { class: "icon-button small" })), problem);
@@ -50,8 +50,8 @@ function fileControl(option, id) {
   };
 }
 
-function textControl(option, id, ask) {
-  const fixed = option.choices?.map((one) => ({ value: one.value, label: one.name }))
+function textControl(option, id, ask, localName) {
+  const fixed = option.choices?.map((one) => ({ value: one.value, label: localName(one) }))
     ?? (option.type === BOOLEAN ? [{ value: true, label: "True" }, { value: false, label: "False" }] : null)
     ?? (option.type === 7 ? channels(option.channel_types) : LISTS[option.type]?.());
   const strict = Boolean(fixed);
