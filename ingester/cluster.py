@@ -79,7 +79,7 @@ class Cluster:
         token = settings.discord_token.get_secret_value()
 
         async def ask() -> StartLimit:
-            return (await ask_gateway_bot(settings.discord_api_base, token)).limit
+            return (await ask_gateway_bot(settings.discord_api_base, token, agent=settings.user_agent)).limit
 
         async with AsyncExitStack() as stack:
             redis = await stack.enter_async_context(open_redis(self._redis_url))

@@ -13,10 +13,11 @@ from http import HTTPStatus
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from app import __version__
 from app.errors import DiscordUnreachable, LoggedOut
+from app.settings import Settings
 
 TIMEOUT_SECONDS = 10.0
+DEFAULT_AGENT = Settings().user_agent
 LONGEST_WAIT_SECONDS = 3600.0
 """An address that Cloudflare has blocked is told to stay away for up to an hour (contract section 4)."""
 
@@ -51,18 +52,15 @@ class GatewayBot:
     limit: StartLimit
 
 
-async def ask_gateway_bot(api_base: str, token: str) -> GatewayBot:
+async def ask_gateway_bot(api_base: str, token: str, *, agent: str = DEFAULT_AGENT) -> GatewayBot:
     """Ask once. Raises LoggedOut (E002), AskedToWait (E003) or DiscordUnreachable (E001)."""
-    return await asyncio.to_thread(_ask, api_base, token)
+    return await asyncio.to_thread(_ask, api_base, token, agent)
 
 
-def _ask(api_base: str, token: str) -> GatewayBot:
+def _ask(api_base: str, token: str, agent: str) -> GatewayBot:
     request = Request(  # noqa: S310 - Settings accepts http and https only
         f"{api_base}/gateway/bot",
-        headers={
-            "Authorization": f"Bot {token}",
-            "User-Agent": f"DiscordBot (https://gatehouse.example, {__version__})",
-        },
+        headers={"Authorization": f"Bot {token}", "User-Agent": agent},
     )
     try:
         with urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - as above

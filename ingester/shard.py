@@ -287,7 +287,8 @@ class Shard:
         socket, self._socket = self._socket, None
         if socket is not None:
             if self.status == "ready":
-                self._session_at = socket.received_at
+                # Not when it last brought something: a socket that fell silent was in use until we gave it up.
+                self._session_at = time.monotonic()
                 self.status = "disconnected"
                 if self._feed is not None:
                     self._feed.state = b"disconnected"

@@ -127,7 +127,9 @@ class Supervisor:
         token = self._settings.discord_token.get_secret_value()
         while not self._stop.is_set():
             try:
-                bot = await ask_gateway_bot(self._settings.discord_api_base, token)
+                bot = await ask_gateway_bot(
+                    self._settings.discord_api_base, token, agent=self._settings.user_agent
+                )
             except DiscordUnreachable as error:
                 log.error("Discord does not answer", extra={"problem": error.for_operator()})
                 if (known := await self._known_gateway()) is not None:

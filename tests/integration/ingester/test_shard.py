@@ -224,13 +224,15 @@ async def test_an_invalid_session_is_replaced(
     await all_arrive(running, [await gateway.message()], wait_until)
 
 
-async def test_a_zombie_is_closed_and_resumed(
+async def test_a_zombie_is_closed_and_resumed_however_long_it_was_silent(
     gateway: ScriptedGateway, redis_url: str, wait_until: WaitUntil
 ) -> None:
     gateway.heartbeat_ms = 200
     async with run_shard(gateway, redis_url) as running:
         await wait_until(lambda: len(gateway.did("heartbeat")) >= 3)
-        gateway.sockets[0].acknowledge = False
+        gateway.sockets[0].mute = True
+        assert running.shard.socket is not None
+        running.shard.socket.received_at -= 82  # two beats of 41 s
         await wait_until(lambda: gateway.did("closed"))
         assert gateway.did("closed")[0]["code"] == 4000
         await wait_until(lambda: gateway.did("resume", accepted=True))
