@@ -7,15 +7,19 @@ Settings are built once in a process's `main` and passed on, never imported.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from app import __version__
 from app.errors import ConfigurationError
 
 DISCORD_API = "https://discord.com/api/v10"
+INSTALL_PAGE = "https://discord.com/oauth2/authorize"
+"""With `?client_id=` it opens the install dialog, with the scopes that the Developer Portal sets (contract 6.1)."""
 
 
 def _env(name: str, default: Any, description: str, *, secret: bool = False, **rules: Any) -> Any:
@@ -44,6 +48,11 @@ class Settings(BaseModel):
         "DISCORD_PUBLIC_KEY", None, "Ed25519 public key of the application, 64 hex digits."
     )
     discord_api_base: str = _env("DISCORD_API_BASE", DISCORD_API, "Root of the REST API, version included.")
+    bot_url: str | None = _env(
+        "BOT_URL",
+        None,
+        "Web page about this bot, told to Discord with every REST call (User-Agent). Unset: its install link.",
+    )
     discord_global_rate: int = _env(
         "DISCORD_GLOBAL_RATE",
         50,
@@ -195,6 +204,14 @@ class Settings(BaseModel):
             raise ValueError(message)
         return value
 
+    @field_validator("bot_url")
+    @classmethod
+    def _fits_a_header(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[!-'*-~]+", value):
+            message = "must be a URL of ASCII characters, without spaces and brackets"
+            raise ValueError(message)
+        return value
+
     @field_validator("discord_api_base", "openai_base_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
@@ -223,6 +240,14 @@ class Settings(BaseModel):
             raise ConfigurationError(
                 str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
             ) from None
+
+    @property
+    def user_agent(self) -> str:
+        """Return `DiscordBot (url, version)`, the form that Discord asks for; others may be blocked (contract 4.1)."""
+        install = INSTALL_PAGE
+        if self.discord_application_id is not None:
+            install = f"{INSTALL_PAGE}?client_id={self.discord_application_id}"
+        return f"DiscordBot ({self.bot_url or install}, {__version__})"
 
     def require(self, *names: str) -> None:
         """Raise ConfigurationError for the first of these fields that is unset, e.g. `discord_token`."""

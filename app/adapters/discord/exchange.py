@@ -14,7 +14,7 @@ import httpx
 import orjson
 
 from app.adapters.discord.caller import File
-from app.adapters.discord.headers import audit_log_reason, outcome_of, user_agent
+from app.adapters.discord.headers import audit_log_reason, outcome_of
 from app.adapters.discord.routes import Target
 from app.adapters.discord.slots import Outcome
 from app.observability import metrics
@@ -65,7 +65,7 @@ async def open_exchange(
     base = settings.discord_api_base
     async with httpx.AsyncClient(
         base_url=base,
-        headers={"User-Agent": user_agent()},
+        headers={"User-Agent": settings.user_agent},
         # Plain HTTP is the sandbox or a local proxy: HTTP/2 is only negotiated over TLS, and loading the trusted
         # certificates takes a third of a second.
         http2=base.startswith("https://"),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from app import __version__
 from app.adapters.discord.routes import Target
 from app.adapters.discord.slots import Bucket, Outcome, Scope
 
@@ -14,11 +13,6 @@ REASON_MAX = 512
 """Characters of X-Audit-Log-Reason; we count them after encoding, the stricter reading (contract 4.3)."""
 
 _WEBHOOK_GONE = frozenset({10015, 50027})
-
-
-def user_agent() -> str:
-    """Return the form that Discord asks for (contract 4.1); others may be blocked."""
-    return f"DiscordBot (https://gatehouse.example, {__version__})"
 
 
 def audit_log_reason(reason: str) -> str:

@@ -12,9 +12,7 @@ from app.interactions.embeds import Embed, Field
 from app.interactions.payloads import IntegrationType, InteractionContext
 from app.interactions.replies import Reply
 from app.locale.text import t
-
-INSTALL = "https://discord.com/oauth2/authorize?client_id={application}"
-"""Opens the install dialog with the scopes that the Developer Portal sets (contract 6.1)."""
+from app.settings import INSTALL_PAGE
 
 BLURPLE = 0x5865F2
 
@@ -40,5 +38,5 @@ async def about(call: Call) -> Reply:
         ),
         colour=BLURPLE,
     )
-    install = INSTALL.format(application=call.interaction.application_id)
+    install = f"{INSTALL_PAGE}?client_id={call.interaction.application_id}"
     return Reply.private(None, LinkButton(install, t("Add me to a server")), embeds=[embed])

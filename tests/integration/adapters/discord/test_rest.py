@@ -50,7 +50,7 @@ async def test_a_request_arrives_as_discord_wants_it(rest, server) -> None:
     assert received.json == {"delete_message_seconds": 60}
     assert received.headers["authorization"] == f"Bot {server.token}"
     assert received.headers["content-type"] == "application/json"
-    assert received.headers["user-agent"].startswith("DiscordBot (")
+    assert received.headers["user-agent"] == settings_for(server).user_agent
     assert received.headers["x-audit-log-reason"] == "Gr%C3%B6%C3%9Fe%3A%20100%20%25%20spam"
 
 

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import __version__
 from app.adapters.discord import routes
-from app.adapters.discord.headers import audit_log_reason, bucket_of, outcome_of, user_agent
+from app.adapters.discord.headers import audit_log_reason, bucket_of, outcome_of
 from app.adapters.discord.slots import Bucket, Scope
+from app.errors import ConfigurationError
+from app.settings import Settings
 
 HEADERS = {
     "x-ratelimit-bucket": "abcd1234",
@@ -146,5 +149,25 @@ def test_any_reason_fits_and_decodes_to_a_beginning_of_itself(reason) -> None:
     assert " ".join(reason.split()).startswith(unquote(header, errors="strict"))
 
 
-def test_the_user_agent_has_the_form_that_discord_asks_for() -> None:
-    assert user_agent().startswith("DiscordBot (https://")
+INSTALL = "https://discord.com/oauth2/authorize"
+AGENTS = [
+    ({}, INSTALL),
+    ({"DISCORD_APPLICATION_ID": "11"}, f"{INSTALL}?client_id=11"),
+    (
+        {"DISCORD_APPLICATION_ID": "11", "BOT_URL": "https://bot.example.org/about"},
+        "https://bot.example.org/about",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "url"), AGENTS)
+def test_the_user_agent_has_the_form_that_discord_asks_for(environment, url) -> None:
+    assert Settings.from_environment(environment).user_agent == f"DiscordBot ({url}, {__version__})"
+
+
+@pytest.mark.parametrize(
+    "url", ["bot.example.org", "https://a b", "https://a)b", "https://a\r\nX: y", "https://ü"]
+)
+def test_a_url_that_no_header_can_hold_is_refused_by_name(url) -> None:
+    with pytest.raises(ConfigurationError, match="BOT_URL"):
+        Settings.from_environment({"BOT_URL": url})
