@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.adapters.openai.health import ProviderHealth
 from app.feature import Feature, Floor, Services
 from app.features.moderation.appeals.button import target_of
 from app.features.moderation.audit import AuditLog
@@ -57,6 +58,7 @@ def _services(floor: Floor) -> Services:
     provider = floor.provider
     stages = None if provider is None else (ScoreStage(provider, floor.redis), AgentStage(provider))
     context = ChannelContext(floor.redis, floor.keyring)
+    health = ProviderHealth(floor.redis)
     return {
         AuditLog: audit,
         Authority: authority,
@@ -82,7 +84,9 @@ def _services(floor: Floor) -> Services:
         RaidAlarm: alarm,
         RaidWave: wave,
         Rules: rules,
-        Scanner: Scanner(stages, context, rules, exemptions, automod, floor.guild_settings, floor.clock),
+        Scanner: Scanner(
+            stages, context, rules, exemptions, automod, health, floor.guild_settings, floor.clock
+        ),
         Verdicts: verdicts,
         **people(floor, directory, authority, audit, carry_out, notices),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.adapters.openai.health import ProviderHealth
 from app.adapters.redis.bridge import GatewayBridge
 from app.feature import Feature, Floor, Services
 
@@ -10,7 +11,10 @@ TIMEOUT_SECONDS = 1.0
 
 
 def _services(floor: Floor) -> Services:
-    return {GatewayBridge: GatewayBridge(floor.redis, timeout=TIMEOUT_SECONDS)}
+    return {
+        GatewayBridge: GatewayBridge(floor.redis, timeout=TIMEOUT_SECONDS),
+        ProviderHealth: ProviderHealth(floor.redis),
+    }
 
 
 FEATURE = Feature(name="status", package=__name__, services=_services)

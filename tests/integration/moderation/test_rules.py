@@ -143,6 +143,10 @@ async def test_own_and_partner_invites_are_allowed(house: House) -> None:
     assert await hits(house, written(house, foreign)) == 1
     assert await hits(house, written(house, dead)) == 1
     assert await hits(house, written(house, f"{own} {foreign}")) == 1
+    disguised = foreign.replace("o", "\u043e")
+    assert await hits(house, written(house, f"{own} {disguised}")) == 1
+    assert await hits(house, written(house, f"{own} {'x ' * 3000} {foreign}")) == 1
+    assert await hits(house, written(house, f"{own} {'x ' * 3000} {own}")) == 0
     await put(house, "invites", allowed_guilds=[other])
     assert await hits(house, written(house, foreign)) == 0
 

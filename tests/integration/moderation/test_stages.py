@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from app.adapters.openai import client as client_module
 from app.adapters.openai.client import OpenAI
 from app.adapters.openai.errors import MalformedAnswer, ProviderUnavailable
+from app.adapters.openai.health import Health, ProviderHealth
 from app.adapters.postgres.pool import Pool
 from app.events.message import Message, message_of
 from app.features.moderation.audit import AuditLog
@@ -101,7 +102,8 @@ class Bench:
         automod = Automod(pool, rules, exemptions, verdicts, self.done, self.settings, clock)  # type: ignore[arg-type]
         stages = (ScoreStage(provider, redis), AgentStage(provider))
         context = ChannelContext(redis, Keyring.new())
-        self.scanner = Scanner(stages, context, rules, exemptions, automod, self.settings, clock)
+        self.health = ProviderHealth(redis)
+        self.scanner = Scanner(stages, context, rules, exemptions, automod, self.health, self.settings, clock)
 
     async def configure(self, **fields: Any) -> None:
         async with self.pool.connection() as conn:
@@ -261,11 +263,37 @@ async def test_a_provider_in_trouble_punishes_nobody_and_is_counted(
         assert await bench.scan("hello again", waited=scanner_module.WAIT_SECONDS) is None
     after = {reason: unscanned(reason) for reason in before}
     assert sum(after.values()) == sum(before.values()) + 1
+    shown = await bench.health.read()
+    assert shown is not None and shown.unscanned == 1  # what /status shows
+    assert (shown.down_since is not None) == (after["provider_down"] > before["provider_down"])
     assert bench.done.cases == []
     bench.server.trouble = ""
     bench.provider.circuits["moderation"].succeeded()
     bench.server.scores = lambda _text: {"hate": 0.99}
     assert await bench.scan("and back") is not None
+    assert await bench.health.read() == Health(None, 1)
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+async def test_an_agent_in_trouble_waits_or_leaves_it_to_people(
+    bench: Bench, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No answer: the message waits, then counts as unscanned. An answer that nobody can read: people decide."""
+    monkeypatch.setattr("app.features.moderation.stages.agent.SECONDS", 0.3)
+    bench.server.scores = lambda _text: {"hate": 0.5}
+    bench.server.trouble, bench.server.troubled = trouble, "chat"
+    before = unscanned("provider_down")
+    if TROUBLE[trouble] is ProviderUnavailable:
+        with pytest.raises(TryLater):
+            await bench.scan("ambiguous")
+        assert await bench.scan("ambiguous", waited=scanner_module.WAIT_SECONDS) is None
+        assert unscanned("provider_down") == before + 1
+    else:
+        verdict = await bench.scan("ambiguous")
+        assert verdict is not None
+        assert (verdict.sanction, verdict.review, verdict.case) == (Sanction.REVIEW, True, None)
+        assert unscanned("provider_down") == before
+    assert bench.done.cases == []
 
 
 async def test_the_circuit_opens_lets_one_through_and_closes(openai_server: Provider) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from app.adapters.openai.client import OPEN_SECONDS
 from app.adapters.openai.errors import MalformedAnswer, ProviderUnavailable
+from app.adapters.openai.health import ProviderHealth
 from app.events.message import Message
 from app.events.messages import MessageCreated, MessageUpdated
 from app.features.moderation.automod import Automod
@@ -43,6 +44,7 @@ class Scanner:
         rules: Rules,
         exemptions: Exemptions,
         automod: Automod,
+        health: ProviderHealth,
         settings: GuildSettings,
         clock: Callable[[], datetime],
     ) -> None:
@@ -51,6 +53,7 @@ class Scanner:
         self._rules = rules
         self._exemptions = exemptions
         self._automod = automod
+        self._health = health
         self._settings = settings
         self._clock = clock
 
@@ -78,11 +81,13 @@ class Scanner:
                 found = await agent.judge(text, earlier, scored.scores, settings)
                 findings = [found] if found else []
         except ProviderUnavailable:
-            self._wait(waited)
+            await self._health.down()
+            await self._wait(waited)
             return None
         except MalformedAnswer:
-            metrics.MODERATION_UNSCANNED.labels("malformed").inc()
+            await self._unscanned("malformed")
             return None
+        await self._health.up()
         metrics.MODERATION_MESSAGES.labels(_stage(scored, earlier is not None)).inc()
         return await self._decide(message, text, normalised, findings, scored, settings)
 
@@ -91,11 +96,15 @@ class Scanner:
         findings = await self._rules.judge_message(message, self._clock())
         return any(not finding.shadow for finding in findings)
 
-    def _wait(self, waited: float) -> None:
+    async def _wait(self, waited: float) -> None:
         if waited < WAIT_SECONDS:
             metrics.MODERATION_WAITING.inc()
             raise TryLater("the provider is down", after=OPEN_SECONDS)
-        metrics.MODERATION_UNSCANNED.labels("provider_down").inc()
+        await self._unscanned("provider_down")
+
+    async def _unscanned(self, reason: str) -> None:
+        metrics.MODERATION_UNSCANNED.labels(reason).inc()
+        await self._health.unscanned()
 
     async def _decide(
         self,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from redis.exceptions import RedisError
 
+from app.adapters.openai.health import Health, ProviderHealth
 from app.adapters.redis.bridge import GatewayBridge, GatewayStats, ShardStatus
 from app.errors import UserError
 from app.interactions.context import Call
@@ -30,16 +31,17 @@ STATES = {
 
 
 @slash("status", "Show how I am: servers, shards, latency")
-async def status(call: Call, *, bridge: GatewayBridge) -> Reply:
+async def status(call: Call, *, bridge: GatewayBridge, provider: ProviderHealth) -> Reply:
     """Ask all processes and show what they answer in time; what is missing is said to be missing."""
     try:
         stats = await bridge.stats()
+        health = await provider.read()
     except RedisError:
         raise UserError(t("I cannot find out right now. Please try again in a moment.")) from None
-    return Reply.private(None, embeds=[_embed(stats)])
+    return Reply.private(None, embeds=[_embed(stats, health)])
 
 
-def _embed(stats: GatewayStats) -> Embed:
+def _embed(stats: GatewayStats, health: Health | None) -> Embed:
     fields = [
         Field(t("Servers"), tn("{count} server", "{count} servers", stats.guilds), inline=True),
         Field(
@@ -54,6 +56,8 @@ def _embed(stats: GatewayStats) -> Embed:
         fields.append(
             Field(t("Running for"), t("{time}", time=timedelta(seconds=int(stats.uptime_s))), inline=True)
         )
+    if health is not None:
+        fields.append(Field(t("Moderation API"), _provider(health)))
     if stats.shards or stats.missing:
         fields.append(Field(t("Shard by shard"), _lines(stats)))
     healthy = stats.total_shards > 0 and stats.online == stats.total_shards
@@ -61,6 +65,26 @@ def _embed(stats: GatewayStats) -> Embed:
     return Embed(
         title=t("Status"), description=_summary(stats, healthy=healthy), fields=tuple(fields), colour=colour
     )
+
+
+def _provider(health: Health) -> Text:
+    lines: list[Text] = [
+        t("It answers.")
+        if health.down_since is None
+        else t(
+            "It has not answered since {time}. Rules work; messages wait for it for ten minutes.",
+            time=f"<t:{int(health.down_since.timestamp())}:R>",
+        )
+    ]
+    if health.unscanned:
+        lines.append(
+            tn(
+                "{count} message of today was judged by rules only.",
+                "{count} messages of today were judged by rules only.",
+                health.unscanned,
+            )
+        )
+    return joined(lines)
 
 
 def _summary(stats: GatewayStats, *, healthy: bool) -> Text:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from app.adapters.openai.health import Health, ProviderHealth
 from app.adapters.redis.bridge import GatewayBridge, GatewayStats, ShardStatus
 from app.cli.shards import table
 from app.features.status.commands.status import AMBER, GREEN, LINES, RED, status
@@ -36,8 +38,35 @@ class Bridge:
         return self._stats
 
 
-async def ask(stats: GatewayStats | Exception, **options: Any) -> dict[str, Any]:
-    return await Bot(status, services={GatewayBridge: Bridge(stats)}).send(command("status", **options))
+class Provider:
+    """Is as told."""
+
+    def __init__(self, health: Health | None) -> None:
+        self._health = health
+
+    async def read(self) -> Health | None:
+        return self._health
+
+
+async def ask(
+    stats: GatewayStats | Exception, *, health: Health | None = None, **options: Any
+) -> dict[str, Any]:
+    services = {GatewayBridge: Bridge(stats), ProviderHealth: Provider(health)}
+    return await Bot(status, services=services).send(command("status", **options))
+
+
+async def test_a_provider_that_does_not_answer_is_shown() -> None:
+    def field(answer: dict[str, Any]) -> str | None:
+        fields = {field["name"]: field["value"] for field in answer["data"]["embeds"][0]["fields"]}
+        return fields.get("Moderation API")
+
+    since = datetime(2026, 11, 25, tzinfo=UTC)
+    assert field(await ask(STATS)) is None
+    assert field(await ask(STATS, health=Health(None, 0))) == "It answers."
+    shown = field(await ask(STATS, health=Health(since, 3)))
+    assert shown is not None
+    assert f"not answered since <t:{int(since.timestamp())}:R>" in shown
+    assert "3 messages of today were judged by rules only." in shown
 
 
 async def test_a_healthy_bot_shows_totals_and_shards(assert_discord_valid: Any) -> None:

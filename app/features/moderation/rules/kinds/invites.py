@@ -49,22 +49,24 @@ class _Invites:
     def found(self, sample: Sample) -> dict[str, tuple[int, int]]:
         """Return the codes that are not allowed as such, with their first place in the text."""
         view = sample.view
+        codes: dict[str, tuple[int, int]] = {}
         if "d" not in view.folded.text:
-            return {}
+            return codes
         layers: list[Layer] = [view.plain]
         if view.folded is not view.plain:
             layers.append(view.folded)
+        places: set[int] = set()
         for layer in layers:
-            codes: dict[str, tuple[int, int]] = {}
             for match in self._pattern.finditer(layer.text):
                 if match[1] not in self._allowed and match[1] not in CHANNEL_LINKS:
                     start, end = span = layer.span(*match.span())
+                    if start in places:
+                        continue  # seen in the layer before, less disguised
+                    places.add(start)
                     # Codes distinguish upper and lower case, which the layer does not.
                     written = view.original[start:end].rstrip("/\\").rpartition("/")[2]
                     codes.setdefault(written if written.lower() == match[1] else match[1], span)
-            if codes:
-                return codes
-        return {}
+        return codes
 
 
 class _Resolved:
@@ -77,7 +79,10 @@ class _Resolved:
     async def __call__(self, sample: Sample, match: Match | None, tools: Tools) -> Match | None:
         if match is None or sample.guild_id == 0:
             return match
-        found = self._invites.found(sample)
+        found: dict[str, tuple[int, int]] = {}
+        for part in sample.parts():
+            for code, (start, end) in self._invites.found(part).items():
+                found.setdefault(code, (start + part.offset, end + part.offset))
         if len(found) > MOST_LOOKUPS:
             return match
         foreign, unsure = [], False
