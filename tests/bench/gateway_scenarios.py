@@ -1,8 +1,9 @@
 """The ingester under fire, in full size: what the tests in tests/acceptance/ingester do in small.
 
-    python -m tests.bench.gateway_scenarios [kill] [instances] [cut] [takeover] [reshard] [redis] [start]
+    python -m tests.bench.gateway_scenarios [kill] [sandbox] [instances] [cut] [takeover] [reshard] [redis] [start]
 
   kill       ten times kill -9 at a random moment under 500 messages/s
+  sandbox    the same against `python -m sandbox` in a process of its own, under its load route
   instances  two instances: one frozen and woken up, then one killed
   cut        two instances in two network namespaces (root only): one cut off from everything, then connected again
   takeover   --takeover under load: IDENTIFYs, losses, doubles, the longest gap of a shard
@@ -25,11 +26,13 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from tests.fixtures.gateway import ScriptedGateway, serve_gateway
 from tests.fixtures.ingester import Instances, Traffic, assert_once_in_order, published
@@ -103,6 +106,75 @@ async def kill() -> str:
         if identifies != 4:
             wrong = wrong or "WRONG: more than the first IDENTIFY of each shard"
     return f"{len(sent)} messages, {identifies} IDENTIFYs for 4 shards, back after at most {max(back):.1f} s {wrong}"
+
+
+@contextmanager
+def running_sandbox(folder: Path) -> Iterator[str]:
+    """Run `python -m sandbox`; yield its address."""
+    options = ("--port", "0", "--data-dir", str(folder), "--max-concurrency", "16")
+    command = [sys.executable, "-m", "sandbox", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[1]
+        finally:
+            process.kill()
+
+
+async def sandbox() -> str:
+    """The sandbox's three servers are on three shards."""
+    with tempfile.TemporaryDirectory() as folder, running_sandbox(Path(folder) / "sandbox") as url:
+        data = Path(folder) / "redis"
+        data.mkdir()
+        redis = OwnRedis(data)
+        redis.start()
+        transport = httpx.AsyncHTTPTransport(retries=20)  # until it listens
+        async with httpx.AsyncClient(base_url=f"{url}/sandbox", timeout=300, transport=transport) as admin:
+
+            async def gateway() -> dict[str, Any]:
+                return dict((await admin.get("/gateway")).json())
+
+            async def connected() -> int:
+                return sum(row["connected"] for row in (await gateway())["sessions"])
+
+            async def all_connected() -> float:
+                start = time.monotonic()
+                while await connected() < 3:
+                    if time.monotonic() - start > 60:
+                        raise TimeoutError
+                    await asyncio.sleep(0.1)
+                return time.monotonic() - start
+
+            known = (await admin.get("/credentials")).json()
+            runs = Instances(known["DISCORD_API_BASE"], Path(folder), known["DISCORD_TOKEN"])
+            try:
+                instance = await runs.start(redis.url, SHARD_COUNT=3)
+                await all_connected()
+                order = {"messages": 70 * RATE, "per_second": RATE}
+                load = asyncio.create_task(admin.post("/load", json=order))
+                back = []
+                for _ in range(10):
+                    await asyncio.sleep(random.uniform(0.2, 3.0))
+                    await instance.kill()
+                    instance = await runs.start(redis.url, SHARD_COUNT=3)
+                    back.append(await all_connected())
+                posted = (await load).json()["posted"]
+                with suppress(TimeoutError):
+                    await until(lambda: len(published(redis.url)) >= posted, 60)
+                await asyncio.sleep(1)
+                identifies = (await gateway())["counts"]["identifies"]
+            finally:
+                await runs.close()
+            found = published(redis.url)
+            redis.kill()
+    ids = [int(envelope.json()["id"]) for envelope in found]
+    shards: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for envelope, message in zip(found, ids, strict=True):
+        shards[envelope.shard].append((envelope.sequence, message))
+    in_order = all(sorted(rows) == sorted(rows, key=lambda row: row[1]) for rows in shards.values())
+    exact = posted == len(ids) == len(set(ids)) and identifies == 3 and in_order
+    wrong = "" if exact else f"WRONG: {len(ids)} in the streams, {len(set(ids))} different"
+    return f"{posted} messages, {identifies} IDENTIFYs for 3 shards, back after at most {max(back):.1f} s {wrong}"
 
 
 async def instances() -> str:
@@ -293,7 +365,8 @@ async def start() -> str:
 
 
 SCENARIOS = {
-    function.__name__: function for function in (kill, instances, cut, takeover, reshard, redis, start)
+    function.__name__: function
+    for function in (kill, sandbox, instances, cut, takeover, reshard, redis, start)
 }
 
 
