@@ -73,7 +73,7 @@ def _provider(health: Health) -> Text:
         if health.down_since is None
         else t(
             "It has not answered since {time}. Rules work; messages wait for it for ten minutes.",
-            time=f"<t:{int(health.down_since.timestamp())}:R>",
+            time=f"<t:{int(health.down_since.timestamp())}:t>",
         )
     ]
     if health.unscanned:

@@ -65,7 +65,7 @@ async def test_a_provider_that_does_not_answer_is_shown() -> None:
     assert field(await ask(STATS, health=Health(None, 0))) == "It answers."
     shown = field(await ask(STATS, health=Health(since, 3)))
     assert shown is not None
-    assert f"not answered since <t:{int(since.timestamp())}:R>" in shown
+    assert f"not answered since <t:{int(since.timestamp())}:t>" in shown
     assert "3 messages of today were judged by rules only." in shown
 
 
