@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -146,6 +147,32 @@ def test_translations_are_sent_with_the_default_under_its_own_key() -> None:
         "value": 1,
     }
     assert (member["required"], reason["required"], reason["max_length"]) == (True, False, 400)
+
+
+class Severity(Enum):
+    LOW = 1
+    VERY_BAD = 2
+
+
+class Doing(Enum):
+    NOTHING = "only watch"
+    BY_HAND = "self-made"
+
+
+def test_the_members_of_an_enum_are_choices_in_words_that_are_translated() -> None:
+    @slash("act", "d")
+    async def act(
+        call: Call, severity: Annotated[Severity, Option("d")], action: Annotated[Doing, Option("d")]
+    ) -> Reply: ...
+
+    severity, action = named(build_manifest([act], GERMAN), "act")["options"]
+    assert [(one["name"], one["value"]) for one in severity["choices"]] == [("Low", 1), ("Very bad", 2)]
+    assert [(one["name"], one["value"]) for one in action["choices"]] == [
+        ("Only watch", "only watch"),
+        ("Self-made", "self-made"),
+    ]
+    assert severity["choices"][0]["name_localizations"] == {"en-US": "Low", "de": "Niedrig"}
+    assert {("", "Very bad"), ("", "Only watch")} <= set(messages([act]))
 
 
 def test_sub_commands_are_put_into_their_tree() -> None:

@@ -75,12 +75,11 @@ def result_of(done: BulkBan) -> Text:
     """Tell what came of it."""
     lines = [tn("{count} account was banned.", "{count} accounts were banned.", count=len(done.banned))]
     if done.banned:
+        first, last = str(done.banned[0].number), str(done.banned[-1].number)
         lines.append(
-            t(
-                "Cases {first} to {last}",
-                first=str(done.banned[0].number),
-                last=str(done.banned[-1].number),
-            )
+            t("Case {number}", number=first)
+            if first == last
+            else t("Cases {first} to {last}", first=first, last=last)
         )
     if done.failed:
         names = " ".join(f"<@{case.target_id}>" for case in done.failed[:SHOWN])
