@@ -152,3 +152,14 @@ async def test_a_deferred_answer_is_waited_for(api: Api, app: ScriptedApp, loadi
         now = await api.call("GET", f"/interactions/{outcome['interaction_id']}")
         assert (now["message"]["content"], now["loading"], now["ephemeral"]) == ("late", False, True)
         assert now["followups"] == []
+
+
+async def test_rest_calls_are_recorded_with_query_body_and_answer(api: Api, app: ScriptedApp) -> None:
+    outcome = await run(api, app, {"type": 4, "data": {"content": "x"}})
+    path = f"{hook(api, outcome)}?wait=true&token=secret"
+    await api.rest("POST", path, content="see", flags=64)
+    (call,) = (await api.call("GET", "/rest?limit=1"))["calls"]
+    assert call["query"] == {"wait": "true", "token": "[secret]"}
+    assert call["request"] == {"content": "see", "flags": 64}
+    assert call["response"]["content"] == "see"
+    assert (await api.call("GET", f"/rest?after={call['id']}"))["calls"] == []
