@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import Gauge
+
 from app.observability import metrics
 from ingester.publisher import Publisher
 from ingester.shard import Shard
@@ -69,11 +71,19 @@ class MetricsFeeder:
         # Unknown until this process has asked, which is not the same as none left.
         metrics.GATEWAY_IDENTIFY_BUDGET.set(float("nan"))
         self._told: dict[tuple[int, str], int] = {}
+        self._shown: set[tuple[Gauge, int]] = set()
+
+    def _show(self, values: Mapping[tuple[Gauge, int], float]) -> None:
+        """Set the gauges of shards, and take away those of shards that are no longer here: sums would count twice."""
+        for gauge, shard in self._shown - set(values):
+            gauge.remove(shard)
+        for (gauge, shard), value in values.items():
+            gauge.labels(shard).set(value)
+        self._shown = set(values)
 
     def _grown(self, shard: int, name: str, value: int) -> int:
         before = self._told.get((shard, name), 0)
         self._told[shard, name] = value
-        # A shard that came back counts from zero again.
         return value - before if value >= before else value
 
     def update(self, shards: Mapping[int, Shard], publisher: Publisher) -> None:
@@ -83,11 +93,17 @@ class MetricsFeeder:
         metrics.GATEWAY_BUFFER_EVENTS.set(publisher.events)
         metrics.GATEWAY_BUFFER_BYTES.set(publisher.bytes)
         metrics.WORKER_MEMORY.set(resident_bytes())
+        values: dict[tuple[Gauge, int], float] = {}
         for number, shard in shards.items():
-            metrics.GUILD_COUNT.labels(number).set(len(shard.guilds))
-            metrics.USER_COUNT.labels(number).set(shard.guilds.members)
+            if shard.feed is not None:
+                values[metrics.GUILD_COUNT, number] = len(shard.guilds)
+                values[metrics.USER_COUNT, number] = shard.guilds.members
             if (latency := shard.latency_ms) is not None:
-                metrics.GATEWAY_LATENCY.labels(number).set(latency)
+                values[metrics.GATEWAY_LATENCY, number] = latency
+        self._show(values)
+        # A shard that comes back counts from zero again.
+        self._told = {key: told for key, told in self._told.items() if key[0] in shards}
+        for number, shard in shards.items():
             for name, count in list(shard.counts.items()):
                 grown = self._grown(number, name, count)
                 metrics.GATEWAY_EVENTS.labels(number, name).inc(grown)

@@ -41,6 +41,9 @@ class Trimmer:
                 mine = await self._redis.set(keys.TRIM_LOCK, "1", nx=True, px=int(INTERVAL_SECONDS * 900))
                 if mine:
                     await self.trim()
+                else:
+                    # Another process tells how long the streams are: ours would be an old number beside it.
+                    metrics.GATEWAY_STREAM_ENTRIES.clear()
             except RedisError as error:
                 log.warning("streams not trimmed", extra={"error": type(error).__name__})
 
