@@ -18,6 +18,11 @@ from tests.acceptance.system.conftest import start_system, stop_system
 from tests.acceptance.system.flood import Outcome, flood
 
 FULL = ((2000, 1), (5000, 20))
+PATIENT = (
+    "import runpy, sys; import sandbox.stack.process as process; process.CRASHES = 1000; "
+    "sys.argv = ['gatehouse', 'sandbox', 'up']; runpy.run_module('app', run_name='__main__', alter_sys=True)"
+)
+"""The supervisor ends everything when a process crashes five times in a minute; here that is what is wanted."""
 SECONDS = 900.0
 
 
@@ -40,7 +45,7 @@ def faults(outcome: Outcome) -> list[str]:
 def run(messages: int, kills: int, arguments: argparse.Namespace) -> bool:
     """Run one flood in a system of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        system = start_system(Path(folder))
+        system = start_system(Path(folder), program=("-c", PATIENT))
         try:
             system.admin("PUT", "/limits", scale=arguments.scale, global_per_second=arguments.global_limit)
             outcome = flood(

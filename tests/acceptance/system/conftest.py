@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,10 @@ class System:
         )
 
 
-def start_system(folder: Path, **variables: str) -> System:
-    """Start everything; `variables` are added to the environment of all processes."""
+def start_system(
+    folder: Path, *, program: Sequence[str] = ("-m", "app", "sandbox", "up"), **variables: str
+) -> System:
+    """Start everything; `variables` are added to the environment of all processes. `program`: for python."""
     page, web, first, manager, worker = free_ports(5)
     environment = {
         **{
@@ -101,7 +103,7 @@ def start_system(folder: Path, **variables: str) -> System:
     output = folder / "output.txt"
     with output.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "sandbox", "up"],
+            [sys.executable, *program],
             env=environment,
             stdout=out,
             stderr=out,

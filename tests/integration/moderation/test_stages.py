@@ -163,6 +163,13 @@ async def test_the_same_text_is_asked_about_once(bench: Bench) -> None:
     assert len(bench.asked("moderations")) == 1
 
 
+async def test_a_disguise_cannot_have_the_plain_words_remembered_as_clean(bench: Bench) -> None:
+    bench.server.scores = lambda text: {"hate": 0.9} if "vile" in text else {}
+    first, second = await bench.scan("v\u200bi\u200bl\u200be"), await bench.scan("vile")
+    assert first is not None and second is not None
+    assert [asked["input"] for asked in bench.asked("moderations")] == ["vile"]
+
+
 async def test_ambiguous_scores_go_to_the_agent_with_five_messages_of_context(bench: Bench) -> None:
     for number in range(8):
         await bench.scan(f"message {number}")
@@ -361,7 +368,7 @@ async def test_respx_stands_in_for_the_provider_too(redis: Redis) -> None:
     with respx.mock(base_url="https://openai.invalid/v1") as mock:
         mock.post("/moderations").mock(return_value=httpx.Response(200, json=answer))
         async with OpenAI.open("k", "https://openai.invalid/v1") as provider:
-            scored = await ScoreStage(provider, redis).judge("text", "text", ModerationSettings())
+            scored = await ScoreStage(provider, redis).judge("text", ModerationSettings())
     assert scored.finding is not None and scored.finding.category == "hate"
 
 

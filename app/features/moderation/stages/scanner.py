@@ -70,12 +70,12 @@ class Scanner:
         if settings.agent_enabled:
             await self._context.remember(message)
         text = "\n".join(message.texts())
-        if not text.strip() or await self._ruled(message):
-            return None
         normalised = as_plain(text)
+        if not normalised.strip() or await self._ruled(message):
+            return None
         scores, agent = self._stages
         try:
-            scored = await scores.judge(text, normalised, settings)
+            scored = await scores.judge(normalised, settings)
             findings = [scored.finding] if scored.finding else []
             if scored.reading is Reading.AMBIGUOUS and earlier is not None:
                 found = await agent.judge(text, earlier, scored.scores, settings)

@@ -75,12 +75,16 @@ class ScoreStage:
         self._provider = provider
         self._redis = redis
 
-    async def judge(self, text: str, normalised: str, settings: ModerationSettings) -> Scored:
-        """Return what the scores amount to. Raises ProviderUnavailable or MalformedAnswer."""
+    async def judge(self, normalised: str, settings: ModerationSettings) -> Scored:
+        """Return what the scores amount to. Raises ProviderUnavailable or MalformedAnswer.
+
+        What is remembered by the normalised text is also asked about it: else the scores of a disguise that the
+        provider does not see through would stand for the plain words.
+        """
         key = b"moderation:scores:" + hashlib.sha256(f"{MODEL}\0{normalised}".encode()).digest()
         cached = await self._cached(key)
         if cached is None:
-            cached = await moderate(self._provider, text)
+            cached = await moderate(self._provider, normalised)
             await self._remember(key, cached)
         return read(cached, settings)
 
