@@ -220,6 +220,10 @@ class GatewaySocket(DiscordWebSocket):
             await self.close(RESUMABLE)
             return
         self._unanswered = not self._unread
+        if self._keep_alive is not None:
+            # Its thread notes the time only when it is told that the beat is out: the acknowledgement may be faster,
+            # and would then be measured from the beat before.
+            data = self._keep_alive.beat()
         await super().send_heartbeat(data)
 
     async def close(self, code: int = RESUMABLE) -> None:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from discord.gateway import DiscordWebSocket
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -237,6 +238,22 @@ async def test_a_zombie_is_closed_and_resumed_however_long_it_was_silent(
         assert gateway.did("closed")[0]["code"] == 4000
         await wait_until(lambda: gateway.did("resume", accepted=True))
         await all_arrive(running, [await gateway.message()], wait_until)
+
+
+async def test_a_fast_acknowledgement_is_not_measured_from_the_beat_before(
+    gateway: ScriptedGateway, redis_url: str, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = DiscordWebSocket.send_heartbeat
+
+    async def send_and_be_slow_to_say_so(socket: DiscordWebSocket, data: Any) -> None:
+        await send(socket, data)
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(DiscordWebSocket, "send_heartbeat", send_and_be_slow_to_say_so)
+    gateway.heartbeat_ms = 300
+    async with run_shard(gateway, redis_url) as running:
+        await wait_until(lambda: len(gateway.did("heartbeat")) >= 4)
+        await wait_until(lambda: (running.shard.latency_ms or 1000) < 200, seconds=10)
 
 
 async def test_a_silent_server_that_does_not_close_either_is_left(

@@ -30,6 +30,7 @@ KNOWN: dict[Callable[..., Any], str] = {
     KeepAliveHandler.run: "53616efac183de58",
     KeepAliveHandler.tick: "466d982c8585d361",
     KeepAliveHandler.ack: "d38df23550b7bd8b",
+    KeepAliveHandler.beat: "a401333c70501993",
     HTTPClient.static_login: "44c522c43913f3f0",
     HTTPClient.ws_connect: "f4c1be5e34c34265",
     Client._async_setup_hook: "0b392347a5b74a98",
