@@ -32,7 +32,7 @@ async def act_as(page: Page, name: str) -> None:
     """Become somebody else, at the lower left."""
     await page.get_by_test_id("persona").click()
     await page.get_by_test_id("choice-filter").fill(name)
-    await page.keyboard.press("Enter")
+    await page.get_by_test_id("choice-filter").press("Enter")
     await expect(page.get_by_test_id("persona")).to_contain_text(name)
 
 

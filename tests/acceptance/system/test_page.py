@@ -120,7 +120,7 @@ async def test_every_command_stands_in_the_picker_and_the_menus_in_the_persons_l
     manifest = json.loads(system.gatehouse("commands", "manifest").stdout)["commands"]
     await page.get_by_test_id("locale").click()
     await page.get_by_test_id("choice-filter").fill(language)
-    await page.keyboard.press("Enter")
+    await page.get_by_test_id("choice-filter").press("Enter")
     await expect(page.get_by_test_id("locale")).to_have_text(locale)
     await page.get_by_test_id("composer").focus()
     await page.keyboard.type("/")
