@@ -19,8 +19,8 @@ from tests.acceptance.system.flood import Outcome, flood
 
 FULL = ((2000, 1), (5000, 20))
 PATIENT = (
-    "import runpy, sys; import sandbox.stack.process as process; process.CRASHES = 1000; "
-    "sys.argv = ['gatehouse', 'sandbox', 'up']; runpy.run_module('app', run_name='__main__', alter_sys=True)"
+    "import runpy; import sandbox.stack.process as process; process.CRASHES = 1000; "
+    "runpy.run_module('sandbox.stack', run_name='__main__', alter_sys=True)"
 )
 """The supervisor ends everything when a process crashes five times in a minute; here that is what is wanted."""
 SECONDS = 900.0
