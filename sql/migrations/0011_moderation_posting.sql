@@ -7,6 +7,6 @@ COMMENT ON COLUMN moderation.review_items.posting_channel IS 'where it was first
 COMMENT ON COLUMN moderation.review_items.posting_since IS 'when that was: from then on a message of it may be in that channel';
 COMMENT ON COLUMN moderation.review_items.posting_until IS 'until then one worker posts it and no other does';
 
--- A migration is one transaction, so not concurrently: a million cases take a second.
+-- A migration is one transaction, so not concurrently: new cases wait while it is made.
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX cases_recorded ON moderation.cases (guild_id, number) WHERE state = 'recorded';
