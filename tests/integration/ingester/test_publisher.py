@@ -198,8 +198,9 @@ async def test_writes_that_redis_forgot_are_asked_for(
         assert publisher.events == 0
 
 
-async def test_a_refusing_redis_is_asked_again(redis_url: str, redis: Redis) -> None:
-    async with publishing(redis_url) as (publisher, feed, _):
+async def test_a_refusing_redis_is_asked_again(own_redis: OwnRedis) -> None:
+    redis = Redis.from_url(own_redis.url)
+    async with publishing(own_redis.url) as (publisher, feed, _), redis:
         feed.begin(SESSION, 0)
         await redis.script_flush()
         feed.append(HEADS, 1, b"0", b"{}")
@@ -212,7 +213,7 @@ async def test_a_refusing_redis_is_asked_again(redis_url: str, redis: Redis) -> 
         finally:
             await redis.config_set("maxmemory", 0)
         assert await publisher.drain(feed, 20)
-        assert sequences(redis_url) == [1, 2]
+        assert sequences(own_redis.url) == [1, 2]
 
 
 async def test_a_full_buffer_closes_the_door_until_half_is_gone(
