@@ -12,7 +12,9 @@ from app.errors import UserError
 from app.features.moderation.appeals import store as appeals
 from app.features.moderation.appeals.appeals import Appeals
 from app.features.moderation.audit import AuditLog
-from app.features.moderation.review.store import POST_KIND
+from app.features.moderation.cases.store import NewCase, open_case, settle
+from app.features.moderation.review.act import Act
+from app.features.moderation.review.store import POST_KIND, NewItem
 from app.snowflake import UserId
 from tests.fixtures.moderation import (
     ADMIN,
@@ -73,6 +75,26 @@ async def test_who_acted_does_not_decide_the_appeal(house: House) -> None:
         refused = await house.press(button(message, label), by=MODERATOR)
         assert "Somebody else has to look" in refused["data"]["content"]
     assert house.guild_state.members[MEMBER].timed_out_until_ms
+
+
+async def test_who_approved_the_machines_verdict_does_not_decide_the_appeal_either(house: House) -> None:
+    await house.review_here()
+    new = NewCase(house.guild, "automatic:1", "timeout", "automatic", UserId(MEMBER), reason="hate")
+    async with transaction(house.pool) as conn:
+        case = await open_case(conn, new)
+        assert case is not None
+        await settle(conn, house.guild, case.number, state="done")
+    item = await house.reviews_open(
+        NewItem(house.guild, "decision:1", "verdict", UserId(MEMBER), severity=4, case_number=case.number)
+    )
+    await house.press(house.decide(item, Act.APPROVE), by=MODERATOR)
+    await house.service(Appeals).open(house.guild, case.number, UserId(MEMBER), WHY, dm=None)
+    await house.work(POST_KIND)
+    [message] = [one for one in house.written(house.review_channel) if "Overturn" in labels(one)]
+    refused = await house.press(button(message, "Overturn"), by=MODERATOR)
+    assert "Somebody else has to look" in refused["data"]["content"]
+    allowed = await house.press(button(message, "Let it stand"), by=ADMIN)
+    assert "The decision stands" in str(allowed)
 
 
 @pytest.mark.parametrize("path", ["timeout", "ban", "warn", "kick"])

@@ -164,9 +164,12 @@ class Reviews:
             return None, None
         async with transaction(self._pool) as conn:
             old = await cases.find_case(conn, GuildId(item.guild_id), item.case_number)
+            about = await store.items_of_case(conn, GuildId(item.guild_id), item.case_number)
         if old is None:
             return None, None
-        if item.kind == "appeal" and old.moderator_id == by:
+        # Who approved what the machine did has decided about it as well.
+        decided = {other.resolved_by for other in about if other.kind != "appeal"}
+        if item.kind == "appeal" and by in {old.moderator_id, *decided}:
             raise UserError(t("You made this decision. Somebody else has to look at the appeal."))
         if not lifts(item, act) or old.state == "lifted":
             return None, None
