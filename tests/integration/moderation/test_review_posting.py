@@ -59,10 +59,33 @@ async def claim(house: House, item: Item) -> None:
     await house.service(Reviews).claim(house.guild, item.item_id, item.version, by=UserId(MODERATOR))
 
 
-async def test_two_workers_post_one_message(house: House, item: Item) -> None:
-    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=200, route=CREATE))
-    done = await asyncio.gather(*(try_to_show(house, item) for _ in range(4)))
-    assert sorted(done) == [False, False, False, True]
+class Held:
+    """Holds the first call that posts, until it may go on."""
+
+    def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        post = house.rest.create_message
+
+        async def create_message(*args: Any, **options: Any) -> Any:
+            if not self.begun.is_set():
+                self.begun.set()
+                await self.go.wait()
+            return await post(*args, **options)
+
+        monkeypatch.setattr(house.rest, "create_message", create_message)
+
+
+@pytest.fixture
+def held(house: House, monkeypatch: pytest.MonkeyPatch) -> Held:
+    return Held(house, monkeypatch)
+
+
+async def test_two_workers_post_one_message(house: House, item: Item, held: Held) -> None:
+    first = asyncio.create_task(try_to_show(house, item))
+    await held.begun.wait()
+    assert not await try_to_show(house, item)
+    held.go.set()
+    assert await first
     assert len(shown(house)) == 1
     await claim(house, item)
     assert await try_to_show(house, item)
@@ -70,11 +93,11 @@ async def test_two_workers_post_one_message(house: House, item: Item) -> None:
     assert f"<@{MODERATOR}>" in message
 
 
-async def test_what_changes_while_it_is_posted_is_shown(house: House, item: Item) -> None:
-    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=200, route=CREATE))
+async def test_what_changes_while_it_is_posted_is_shown(house: House, item: Item, held: Held) -> None:
     posting = asyncio.create_task(try_to_show(house, item))
-    await asyncio.sleep(0.05)
+    await held.begun.wait()
     await claim(house, item)
+    held.go.set()
     assert await posting
     [message] = shown(house)
     assert f"<@{MODERATOR}>" in message
@@ -127,11 +150,13 @@ async def test_a_refused_channel_is_tried_again_at_once(house: House, item: Item
     assert len(shown(house)) == 1
 
 
-async def test_who_outlives_the_lease_takes_the_second_message_back(house: House, item: Item) -> None:
-    house.sandbox.trouble.add(RestTrouble(kind=RestKind.LATENCY, milliseconds=400, route=CREATE, count=1))
+async def test_who_outlives_the_lease_takes_the_second_message_back(
+    house: House, item: Item, held: Held
+) -> None:
     slow = asyncio.create_task(try_to_show(house, item))
-    await asyncio.sleep(0.15)
+    await held.begun.wait()
     await age_the_lease(house)
     assert await try_to_show(house, item)
+    held.go.set()
     assert await slow
     assert len(shown(house)) == 1
