@@ -127,6 +127,10 @@ class IdentifySlots:
         metrics.GATEWAY_IDENTIFIES.labels(shard).inc()
         await self._finish(shard, WINDOW_MS + MARGIN_MS)
 
+    async def accepted(self, shard: int) -> None:
+        """READY has come: however long IDENTIFY was on its way, 5 s from now are 5 s for Discord too."""
+        await self._finish(shard, WINDOW_MS + MARGIN_MS)
+
     async def not_sent(self, shard: int) -> None:
         """The socket failed before IDENTIFY: slot and budget return."""
         await self._finish(shard, 0)

@@ -390,6 +390,7 @@ class Shard:
         self.guilds.reset(int(guild.id) for guild in ready.guilds)
         self._session = Session(ready.session_id, url)
         self._online(resumed=False)
+        self._spawn(self._floor.slots.accepted(self.number))
         self._feed.begin(self._session, sequence)
         log.info("shard ready", extra={"shard": self.number, "guilds": len(self.guilds)})
 

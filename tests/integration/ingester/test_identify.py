@@ -33,6 +33,9 @@ async def test_buckets_are_independent_and_hold_one_shard_for_five_seconds(redis
     assert 5_100 < await redis.pttl(keys.identify_slot(0)) <= CLAIM_MS
     await one.sent(0)
     assert 4_500 < await redis.pttl(keys.identify_slot(0)) <= 5_100
+    await redis.pexpire(keys.identify_slot(0), 300)
+    await one.accepted(0)
+    assert 4_500 < await redis.pttl(keys.identify_slot(0)) <= 5_100, "READY came 4.8 s later"
     wait = await slots(redis)._try(2)
     assert wait is not None
     assert 0 < wait <= 1
