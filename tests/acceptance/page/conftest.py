@@ -13,7 +13,15 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from sandbox.server import create_app, create_sandbox, listen, uvicorn_server
 from sandbox.settings import SandboxSettings
@@ -30,6 +38,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 expect.set_options(timeout=20_000)  # machines are shared
+VIEWPORT: ViewportSize = {"width": 1360, "height": 860}
 FORGET = (
     "if (!sessionStorage.getItem('begun')) { localStorage.clear(); sessionStorage.setItem('begun', '1'); }"
 )
@@ -102,7 +111,7 @@ async def shared_site() -> AsyncIterator[Site]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """One browser profile, so that the page's files are loaded once."""
-    made = await browser.new_context(viewport={"width": 1360, "height": 860}, locale="en-US")
+    made = await browser.new_context(viewport=VIEWPORT, locale="en-US")
     made.set_default_timeout(20_000)
     yield made
     await made.close()
@@ -117,16 +126,37 @@ async def site(shared_site: Site) -> Site:
     return shared_site
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(context: BrowserContext, site: Site) -> AsyncIterator[Page]:
-    """The chat page, opened as Maya in #general; errors of its scripts fail the test."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tab(context: BrowserContext) -> AsyncIterator[Page]:
+    """One tab for all tests: a new one costs more than what most of them do in it."""
     opened = await context.new_page()
     await opened.add_init_script(FORGET)
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    await opened.goto(site.url)
-    await opened.get_by_test_id("message").first.wait_for()
     yield opened
     await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(tab: Page, site: Site) -> AsyncIterator[Page]:
+    """The chat page, opened as Maya in #general; errors of its scripts fail the test."""
+    errors: list[str] = []
+
+    def on_error(error: Any) -> None:
+        errors.append(str(error))
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    tab.on("pageerror", on_error)
+    tab.on("console", on_console)
+    await tab.goto(site.url)
+    await tab.get_by_test_id("message").first.wait_for()
+    yield tab
+    tab.remove_listener("pageerror", on_error)
+    tab.remove_listener("console", on_console)
+    # What this test set and kept ends with it; FORGET then clears the rest when the next one opens the page.
+    await tab.evaluate("sessionStorage.clear()")
+    await tab.goto("about:blank")
+    await tab.emulate_media(color_scheme="null")
+    await tab.set_viewport_size(VIEWPORT)
     assert not errors, errors

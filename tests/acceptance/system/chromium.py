@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from tests.acceptance.page.conftest import ARGUMENTS, CHROMIUM
 
@@ -15,17 +15,24 @@ DISGUISED = "B\u0430d\u200bw\u03bf\u200drd"
 
 
 @asynccontextmanager
-async def chat_page(url: str, **context: Any) -> AsyncIterator[Page]:
-    """Open the page as Maya, the owner, in #general."""
+async def chromium() -> AsyncIterator[Browser]:
+    """Start a browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        opened = await browser.new_context(locale="en-US", **context)
-        opened.set_default_timeout(30_000)
-        page = await opened.new_page()
-        await page.goto(url)
-        await page.get_by_test_id("message").first.wait_for()
-        yield page
+        yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def chat_page(browser: Browser, url: str, **context: Any) -> AsyncIterator[Page]:
+    """Open the page as Maya, the owner, in #general, with a profile of its own."""
+    opened = await browser.new_context(locale="en-US", **context)
+    opened.set_default_timeout(30_000)
+    page = await opened.new_page()
+    await page.goto(url)
+    await page.get_by_test_id("message").first.wait_for()
+    yield page
+    await opened.close()
 
 
 async def act_as(page: Page, name: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.async_api import Page, expect
 
-from .chromium import DISGUISED, chat_page, run_command
+from .chromium import DISGUISED, chat_page, chromium, run_command
 from .conftest import System, start_system, stop_system
 
 SIZE = {"width": 1440, "height": 900}
@@ -53,7 +53,10 @@ async def take(target: Path) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         system = start_system(Path(folder))
         try:
-            async with chat_page(system.page, viewport=SIZE, color_scheme="dark") as page:
+            async with (
+                chromium() as browser,
+                chat_page(browser, system.page, viewport=SIZE, color_scheme="dark") as page,
+            ):
                 await scene(page, system)
                 await page.wait_for_timeout(500)  # the last transition
                 await page.screenshot(path=target)

@@ -14,16 +14,17 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.acceptance.page.conftest import CHROMIUM
 from tests.fixtures.openai import Provider
 
-from .chromium import DISGUISED, act_as, button, chat_page, enter, run_command, say
+from .chromium import DISGUISED, act_as, button, chat_page, chromium, enter, run_command, say
 from .conftest import System
 from .room import Room
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.process,
     pytest.mark.browser,
     pytest.mark.timeout(240),
@@ -33,9 +34,15 @@ pytestmark = [
 KITCHEN, HARBOUR = "Kitchen Table", "Pixel Harbour"
 
 
-@pytest_asyncio.fixture
-async def page(system: System) -> AsyncIterator[Page]:
-    async with chat_page(system.page, viewport={"width": 1360, "height": 860}) as opened:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser, system: System) -> AsyncIterator[Page]:
+    async with chat_page(browser, system.page, viewport={"width": 1360, "height": 860}) as opened:
         yield opened
 
 

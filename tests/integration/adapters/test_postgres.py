@@ -11,6 +11,8 @@ from app.adapters.postgres.pool import Conn, Pool, open_pool
 from app.adapters.postgres.query import NoRow, many, maybe, one, run, value
 from app.errors import DatabaseUnavailable
 
+pytestmark = pytest.mark.own_database
+
 
 @dataclass(frozen=True)
 class Guild:

@@ -18,6 +18,8 @@ from tests.integration.moderation.test_cases import NOW
 
 GUILD = GuildId(1)
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture
 def app_role(database_url: str) -> Iterator[str]:
