@@ -1,6 +1,6 @@
 """The order of the tests and their distribution over workers: `pytest -n 4 --dist loadscope --no-loadscope-reorder`.
 
-What takes longest begins, so that no worker is left alone with it at the end; then one test at a time goes to
+What takes longest begins early, so that no worker is left alone with it at the end; one test at a time goes to
 whoever is free. Tests that share a running system or a browser stay together.
 """
 
@@ -12,30 +12,47 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 SYSTEM, PAGE = "tests/acceptance/system/", "tests/acceptance/page/"
+FIRST_PART = 0.7
+"""Part of the short tests that the long ones are spread over."""
 
 
-class LongestFirst(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types here
-    """Scopes are single tests, but for those that share what is slow to start."""
+def scope_of(nodeid: str) -> str:
+    """Return what a test has to run together with: itself, but for those that share what is slow to start."""
+    if nodeid.startswith(PAGE):
+        return PAGE
+    return nodeid.split("::")[0] if nodeid.startswith(SYSTEM) else nodeid
+
+
+class WhoeverIsFree(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types here
+    """Scopes are what `scope_of` says, in the order of the tests."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(PAGE):
-            return PAGE
-        return nodeid.split("::")[0] if nodeid.startswith(SYSTEM) else nodeid
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WhoeverIsFree | None:
     """Take over `--dist loadscope`."""
-    return LongestFirst(config, log) if config.getoption("dist") == "loadscope" else None
+    return WhoeverIsFree(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by what is started for a test; pytest-randomly has shuffled before."""
+    """Spread what starts processes over the first part of the run; pytest-randomly has shuffled before.
 
-    def weight(item: pytest.Item) -> int:
-        if item.nodeid.startswith((SYSTEM, PAGE)):
-            return 0
-        return 1 if item.get_closest_marker("process") else 2
-
-    items.sort(key=weight)
+    Together from the start they would only wait for each other's turn on the processor.
+    """
+    long: dict[str, list[pytest.Item]] = {}
+    short: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("process") or item.nodeid.startswith(PAGE):
+            long.setdefault(scope_of(item.nodeid), []).append(item)
+        else:
+            short.append(item)
+    between = int(len(short) * FIRST_PART / max(len(long), 1))
+    items.clear()
+    for scope in sorted(long, key=lambda scope: not scope.startswith(SYSTEM)):
+        items += long[scope]
+        items += short[:between]
+        del short[:between]
+    items += short
