@@ -1,7 +1,7 @@
-"""The order of the tests and their distribution over workers: `pytest -n 4 --dist loadscope --no-loadscope-reorder`.
+"""The order of the tests and their distribution over workers: `pytest -n 5 --dist loadscope --no-loadscope-reorder`.
 
 What takes longest begins early, so that no worker is left alone with it at the end; one test at a time goes to
-whoever is free. Tests that share a running system or a browser stay together.
+whoever is free. Tests that share a running system, a browser or a cache stay together.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-SYSTEM, PAGE = "tests/acceptance/system/", "tests/acceptance/page/"
+SYSTEM, PAGE, UNIT = "tests/acceptance/system/", "tests/acceptance/page/", "tests/unit/"
 FIRST_PART = 0.7
 """Part of the short tests that the long ones are spread over."""
 
 
 def scope_of(nodeid: str) -> str:
-    """Return what a test has to run together with: itself, but for those that share what is slow to start."""
+    """Return what a test has to run together with: itself, but for those that share what is slow to make."""
     if nodeid.startswith(PAGE):
         return PAGE
-    return nodeid.split("::")[0] if nodeid.startswith(SYSTEM) else nodeid
+    return nodeid.split("::")[0] if nodeid.startswith((SYSTEM, UNIT)) else nodeid
 
 
 class WhoeverIsFree(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types here
