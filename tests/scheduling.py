@@ -1,4 +1,4 @@
-"""The order of the tests and their distribution over workers: `pytest -n 5 --dist loadscope --no-loadscope-reorder`.
+"""The order of the tests and their distribution over workers: `pytest -n 4 --dist loadscope --no-loadscope-reorder`.
 
 What takes longest begins early, so that no worker is left alone with it at the end; one test at a time goes to
 whoever is free. Tests that share a running system, a browser or a cache stay together.

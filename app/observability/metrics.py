@@ -102,6 +102,9 @@ DISCORD_API_LATENCY = histogram(
     "Time from sending a REST call to its answer, waits excluded (seed S3), by route and status.",
     ("route", "status"),
 )
+DISCORD_MESSAGES_SENT = counter(
+    "discord_messages_sent_total", "Messages posted in channels over Discord's REST API (seed S3)."
+)
 DISCORD_RATE_LIMITS_HIT = counter(
     "discord_rate_limits_hit_total", "Answers 429 from Discord's REST API (seed S3), by scope.", ("scope",)
 )

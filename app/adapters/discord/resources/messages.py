@@ -7,6 +7,7 @@ from typing import Any, Unpack, cast
 
 from app.adapters.discord import routes
 from app.adapters.discord.caller import Audited, Caller, File, Json, Options, created, edited
+from app.observability import metrics
 
 BULK_DELETE_MIN, BULK_DELETE_MAX = 2, 100
 """Messages per bulk delete (contract 4.4)."""
@@ -58,9 +59,9 @@ class Messages(Caller):
             body |= {"nonce": nonce, "enforce_nonce": True}
         target = routes.CREATE_MESSAGE.at(channel_id=channel_id)
         idempotent = nonce is not None
-        return cast(
-            Json, await self.request(target, json=body, files=files, idempotent=idempotent, **options)
-        )
+        message_sent = await self.request(target, json=body, files=files, idempotent=idempotent, **options)
+        metrics.DISCORD_MESSAGES_SENT.inc()
+        return cast(Json, message_sent)
 
     async def edit_message(
         self,

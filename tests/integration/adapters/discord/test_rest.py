@@ -11,7 +11,7 @@ from app.adapters.discord import errors
 from app.adapters.discord.caller import File
 from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
-from app.observability.metrics import REGISTRY
+from app.observability.metrics import DISCORD_MESSAGES_SENT, REGISTRY
 from app.settings import Settings
 from tests.fixtures.discord_server import ON_THE_WAY, DiscordServer, Rule, Scripted, serve
 
@@ -55,7 +55,9 @@ async def test_a_request_arrives_as_discord_wants_it(rest, server) -> None:
 
 
 async def test_an_answer_is_returned_parsed_and_an_empty_one_as_none(rest, server) -> None:
+    sent = DISCORD_MESSAGES_SENT._value.get()
     assert await rest.create_message(1, {"content": "x"}) == {"id": "1"}
+    assert DISCORD_MESSAGES_SENT._value.get() == sent + 1
     assert await rest.delete_message(1, 2) is None
 
 
