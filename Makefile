@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # Tests in parallel: the processes under test mostly wait, so more workers than two cores.
-WORKERS ?= 4
+WORKERS ?= 5
 
 # The runner sets lock_timeout itself; counters and versions of one guild or row need no 64 bits.
 SQUAWK_EXCLUDE := require-lock-timeout,require-statement-timeout,prefer-bigint-over-int,prefer-bigint-over-smallint

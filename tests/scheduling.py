@@ -1,4 +1,4 @@
-"""The order of the tests and their distribution over workers: `pytest -n 4 --dist loadscope --no-loadscope-reorder`.
+"""The order of the tests and their distribution over workers: `pytest -n 5 --dist loadscope --no-loadscope-reorder`.
 
 What takes longest begins early, so that no worker is left alone with it at the end; one test at a time goes to
 whoever is free. Tests that share a running system, a browser or a cache stay together.
@@ -12,7 +12,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 SYSTEM, PAGE, UNIT = "tests/acceptance/system/", "tests/acceptance/page/", "tests/unit/"
-FIRST_PART = 0.7
+FIRST_PART = 0.92
 """Part of the short tests that the long ones are spread over."""
 
 
@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WhoeverIsFre
 
 @pytest.hookimpl
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread what starts processes over the first part of the run; pytest-randomly has shuffled before.
+    """Spread what starts processes over the run; pytest-randomly has shuffled before.
 
     Together from the start they would only wait for each other's turn on the processor.
     """
