@@ -150,23 +150,31 @@ async def _is(found: Awaitable[Any], wanted: Any) -> bool:
 
 
 async def test_a_frozen_worker_loses_its_lease_and_its_late_write_is_refused(
-    start: Callable[..., Worker], pool: Pool, redis: Redis, handled: Any, wait_until: WaitUntil
+    start: Callable[..., Worker],
+    pool: Pool,
+    redis: Redis,
+    handled: Any,
+    wait_until: WaitUntil,
+    tmp_path: Path,
 ) -> None:
-    frozen = start(HANDLER_PAUSE="1.0", LEASE_SECONDS="1.5")
-    guild = guild_in(0)
-    await publish(redis, message_envelope(guild, 1, content="freeze"))
-    await wait_until(lambda: _pending(redis, 1))
+    hold = tmp_path / "hold"
+    frozen = start(HANDLER_HOLD=str(hold), LEASE_SECONDS="1.5")
+    await publish(redis, message_envelope(guild_in(0), 1))
+    await wait_until(hold.exists, what="the handler to begin")
     frozen.process.send_signal(signal.SIGSTOP)
-    other = start(HANDLER_PAUSE="0", LEASE_SECONDS="1.5")
+    other = start(LEASE_SECONDS="1.5")
     await wait_until(lambda: _is(handled(), 1), what="the other worker to take over")
     async with transaction(pool) as conn:
         assert await value(conn, "SELECT worker FROM public.handled") == other.process.pid
         # As if it had not been handled by anybody: what refuses the late write must be the fence.
         await value(conn, "DELETE FROM streams.claims RETURNING 1")
+    hold.unlink()
     frozen.process.send_signal(signal.SIGCONT)
     port = next(line["health_port"] for line in frozen.lines() if "health_port" in line)
     async with httpx.AsyncClient() as client:
-        await wait_until(lambda: _refused(client, f"http://127.0.0.1:{port}/metrics"))
+        await wait_until(
+            lambda: _refused(client, f"http://127.0.0.1:{port}/metrics"), what="the late write to be refused"
+        )
     assert await handled() == 1
     assert other.terminate() == 0
     assert frozen.terminate() == 0
@@ -174,11 +182,6 @@ async def test_a_frozen_worker_loses_its_lease_and_its_late_write_is_refused(
 
 async def _refused(client: httpx.AsyncClient, url: str) -> bool:
     return 'stream_stale_claims_total{group="writer"} 1.0' in (await client.get(url)).text
-
-
-async def _pending(redis: Redis, count: int) -> bool:
-    found = await lag.measure(redis, "writer", range(PARTITIONS))
-    return found.pending == count
 
 
 async def test_workers_share_the_partitions_and_stop_within_their_time(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from app.adapters.postgres.pool import Pool, transaction
 from app.adapters.postgres.query import run
@@ -13,19 +14,22 @@ from app.streams.declare import consumes, scheduled
 from app.streams.retry import Retry
 
 PAUSE = float(os.environ.get("HANDLER_PAUSE", "0"))
+HOLD = Path(os.environ["HANDLER_HOLD"]) if "HANDLER_HOLD" in os.environ else None
+"""A handler leaves a file of this name when it began, and goes on when the file is gone."""
 
 
 @consumes(MessageCreated, group="writer", retry=Retry(attempts=5, first=0.2, cap=1.0))
 async def write(event: MessageCreated, *, postgres: Pool) -> None:
     """Claim, wait, write: the wait is where a killed or frozen worker is caught."""
-    if event.message.content == "freeze":
+    if HOLD is not None:
         # Not claimed yet: the worker is frozen here, and what it does on waking comes too late.
-        await asyncio.sleep(PAUSE)
+        HOLD.touch()
+        while HOLD.exists():
+            await asyncio.sleep(0.01)
     async with transaction(postgres) as conn:
         if not await store.claim(conn, "writer", event.key):
             return
-        if event.message.content != "freeze":
-            await asyncio.sleep(PAUSE)
+        await asyncio.sleep(PAUSE)
         await run(
             conn,
             "INSERT INTO public.handled (message_id, guild_id, worker) VALUES (%(m)s, %(g)s, %(w)s)",
