@@ -16,7 +16,7 @@ help: ## show this list
 
 setup: $(VENV)/.ready ## build .venv from the hashed locks
 
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-compile
 
 # Three steps with a line each, so that somebody who waits sees what for. A pip of the day first: those that come
 # with Python 3.11 take twice as long over an index. What pip would compile one by one is compiled on all processors.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, LiteralString
@@ -89,14 +89,17 @@ async def test_an_invitation_is_removed_and_others_are_not(page: Page) -> None:
     await expect(page.get_by_test_id("timeout-clock")).to_have_count(0)
 
 
-async def test_a_moderator_warns_and_looks_at_the_history(page: Page, system: System) -> None:
+async def test_a_moderator_warns_and_looks_at_the_history(
+    page: Page, system: System, wait_until: Callable[..., Awaitable[Any]]
+) -> None:
     await act_as(page, "Priya")
     await run_command(page, "warn", ("member", "diego"), ("reason", "Please keep to the topic"))
     await expect(page.get_by_test_id("message").last).to_contain_text("Diego")
     await expect(page.get_by_test_id("message").last).to_contain_text(re.compile("[Ww]arn"))
     await run_command(page, "history", ("user", "diego"))
     await expect(page.get_by_test_id("message").last).to_contain_text("Please keep to the topic")
-    assert "Please keep to the topic" in system.admin("GET", "/dms/diego")[0]["content"]
+    dms = await wait_until(lambda: system.admin("GET", "/dms/diego"), what="the member to be told")
+    assert "Please keep to the topic" in dms[0]["content"]
     # Somebody without permission is refused, in words.
     await act_as(page, "Jonas")
     await page.get_by_test_id("composer").focus()

@@ -111,10 +111,18 @@ export function refreshView() {
 }
 
 let commandsFor = "";
-export async function loadCommands(force = false) {
+let commandsRequest = null;
+/** Load the commands of this person and channel; whoever asks while they are on their way waits for them too. */
+export function loadCommands(force = false) {
   const key = `${state.me}/${state.channelId}`;
-  if (!force && key === commandsFor) return;
-  commandsFor = key;
+  if (force || key !== commandsFor) {
+    commandsFor = key;
+    commandsRequest = fetchCommands(key);
+  }
+  return commandsRequest;
+}
+
+async function fetchCommands(key) {
   let found = [];
   try {
     found = await get(`/commands?as=${state.me}&channel=${state.channelId}`);
