@@ -81,7 +81,8 @@ def test_nobody_swallows_exceptions_silently() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "least"), [("requirements.lock", 30), ("requirements-dev.lock", 60), ("requirements-pip.lock", 1)]
+    ("path", "least"),
+    [("requirements.lock", 30), ("requirements-dev.lock", 60), ("requirements-pip.lock", 1)],
 )
 def test_locks_name_no_host_and_hash_everything(path: str, least: int) -> None:
     text = (ROOT / path).read_text()

@@ -182,7 +182,7 @@ class LocalLimiter:
         used = 0 if now >= lane.reset else lane.used
         free = allowed - used
         if ticket.priority.paced and free > 0:
-            due = lane.reset - window + used * window / allowed if used else now
+            due = lane.reset - window + window * (used / allowed) ** ticket.priority.pace if used else now
             if due > now:
                 return due - now + ahead * window / allowed
             free = 1

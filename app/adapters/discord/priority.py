@@ -26,9 +26,20 @@ class Priority(IntEnum):
 
     @property
     def paced(self) -> bool:
-        """Whether such calls are spread evenly over a window, so that a more urgent one finds a free slot."""
-        return self >= Priority.LOGS
+        """Whether such calls are spread over a window, so that a more urgent one finds a free slot."""
+        return self.pace > 0
 
+    @property
+    def pace(self) -> float:
+        """The exponent by which they are: no slot after the n-th is taken before (n / limit) ** pace of the window.
+
+        Logs go evenly. Bulk leaves two thirds of a window's slots to others until half of it is over: a burst
+        of urgent calls mostly finds its slots although it was not foreseen. 0: they go at once.
+        """
+        return _PACES.get(self, 0.0)
+
+
+_PACES = {Priority.LOGS: 1.0, Priority.BULK: 2 / 3}
 
 _DEADLINES = {
     Priority.INTERACTION: 10.0,

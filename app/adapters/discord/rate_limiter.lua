@@ -9,10 +9,12 @@
 -- ARGV  see `SharedLimiter.take`
 -- Returns {verdict, wait, position, lane, epoch, processes, bad answers}; verdicts as in `Verdict`.
 local prefix, bad_key = KEYS[1], KEYS[2]
-local ticket, position, priority, paced = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local ticket, position, priority, pace = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local route, family, top = ARGV[5], ARGV[6], ARGV[7]
 local counts_globally, left, global_limit = ARGV[8] == '1', tonumber(ARGV[9]), tonumber(ARGV[10])
 local bad_limit, process, webhook, token = tonumber(ARGV[11]), ARGV[12], ARGV[13], ARGV[14]
+
+local paced = pace > 0
 
 local SECOND = 1000000
 local LATE = 50000              -- a waiting call that is this late for its turn is passed over
@@ -124,7 +126,7 @@ if lane then
     if free == 0 then
       ready = math.max(reset, now + (now >= reset and POLL or 0))
     elseif paced then
-      local due = fresh and now or reset - window + (limit - remaining) * window / limit
+      local due = fresh and now or reset - window + window * ((limit - remaining) / limit) ^ pace
       steady = due
       -- The last slots are kept for urgent calls, as many as those took lately and two more (one if there were
       -- none), until a later answer might come in the next window.

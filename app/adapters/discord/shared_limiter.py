@@ -40,7 +40,7 @@ class SharedLimiter:
             ticket.id,
             ticket.position,
             int(ticket.priority),
-            int(ticket.priority.paced),
+            str(ticket.priority.pace),
             f"{target.route.name}|{target.top_level}",
             target.route.name,
             target.top_level,

@@ -59,6 +59,41 @@ def test_whole_words_and_parts(text: str, word: str, hit: bool) -> None:
     assert caught(text, word) is hit
 
 
+@pytest.mark.parametrize(
+    ("text", "word", "hit"),
+    [
+        ("you are a b a d w o r d", "badword", True),
+        ("I b-a-d-w-o-r-d you", "badword", True),
+        ("y o u b a d w o r d", "badword", True),
+        ("b a d w o r d s a l l a r o u n d", "badword", True),
+        ("you are a b a d !", "bad", True),
+        ("u r a b a d", "bad", True),
+        ("so b a d u", "bad", True),
+        ("b a d g e r", "bad", False),
+        ("g l a s s", "ass", False),
+        ("a g l a s s", "ass", False),
+        ("s o b a d", "so bad", True),
+        ("b a d g e r", "bad*", True),
+        ("g l a s s", "*ass", True),
+    ],
+)
+def test_words_that_are_spelt_out(text: str, word: str, hit: bool) -> None:
+    """Where words end is not said in them: longer ones are found amid letters, shorter ones beside words of one."""
+    assert caught(text, word) is hit
+
+
+def test_an_exception_counts_for_what_is_spelt_out_too() -> None:
+    assert caught("a t h e r a p i s t", "rapist")
+    assert not caught("a t h e r a p i s t", "rapist", exceptions=["therapist"])
+    assert caught("a t h e r a p i s t, n o r a p i s t", "rapist", exceptions=["therapist"])
+
+
+@given(st.sampled_from(["a ", "I ", "u r ", "", "you a "]), st.sampled_from(["", " u", " i"]))
+def test_words_of_one_letter_beside_it_hide_nothing(before: str, after: str) -> None:
+    view = TextView.of(f"{before}{' '.join('d4nger')}{after}")
+    assert "danger" in view.joined.text.splitlines()
+
+
 def test_exceptions_are_allowed_but_hide_nothing_else() -> None:
     assert not caught("Scunthorpe", "*cunt*", exceptions=["scunthorpe"])
     assert caught("Scunthorpe, you cunt", "*cunt*", exceptions=["scunthorpe"])

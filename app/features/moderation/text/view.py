@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -45,6 +45,9 @@ other, so there is nothing to backtrack into: time is linear in the text."""
 _HAS_RUN = re2.compile(r"(?:^|[^\pL\pN])(?:[\pL\pN][^\pL\pN\n]{1,3}){2,}[\pL\pN](?:$|[^\pL\pN])")
 """Says four times faster that there is none, which is so for most texts."""
 _SHORTEST_RUN = 3
+_WORDS_OF_ONE_LETTER = frozenset("aeiouynr")
+"""In the languages that we speak and in chats ("u r a ..."); l is read as i."""
+_MOST_LEADING = 3
 
 
 class Conversion(dict[int, str]):
@@ -188,8 +191,9 @@ _FOLDED = Conversion(_folded_character)
 def _joined(folded: Layer, leet: Layer) -> Layer:
     """Put runs of single letters together, each on a line of its own.
 
-    A run whose separators change is also read in parts: of "i a m b.a.d" come "iambad", "iamb" and "bad". Signs may
-    be letters (b.!.g) or not (b.a.d!), so runs are looked for in both layers.
+    A run whose separators change is also read in parts: of "i a m b.a.d" come "iambad", "iamb" and "bad". Words of
+    one letter beside it are also left out: "you are a b a d ..." reads "abad" and "bad". Signs may be letters (b.!.g)
+    or not (b.a.d!), so runs are looked for in both layers.
     """
     lines: dict[tuple[int, ...], None] = {}
     for text in (leet.text,) if leet is folded else (leet.text, folded.text):
@@ -197,10 +201,8 @@ def _joined(folded: Layer, leet: Layer) -> Layer:
             continue
         for match in _RUN.finditer(text):
             letters = [index for index in range(*match.span()) if text[index].isalnum()]
-            lines[tuple(letters)] = None
-            for part in _same_separators(text, letters):
-                if len(part) >= _SHORTEST_RUN:
-                    lines[tuple(part)] = None
+            for part in (letters, *_same_separators(text, letters)):
+                lines.update(dict.fromkeys(_readings(leet.text, tuple(part))))
     if not lines:
         return _EMPTY
     known = leet.origin
@@ -209,6 +211,17 @@ def _joined(folded: Layer, leet: Layer) -> Layer:
         origin += line if known is None else [known[index] for index in line]
         origin.append(origin[-1])
     return Layer("".join("".join([leet.text[index] for index in line]) + "\n" for line in lines), origin)
+
+
+def _readings(text: str, letters: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the run, and what is left of it without words of one letter before and behind."""
+    ends = [len(letters)]
+    if text[letters[-1]] in _WORDS_OF_ONE_LETTER:
+        ends.append(len(letters) - 1)
+    for start in range(_MOST_LEADING + 1):
+        yield from (letters[start:end] for end in ends if end - start >= _SHORTEST_RUN)
+        if start >= len(letters) or text[letters[start]] not in _WORDS_OF_ONE_LETTER:
+            return
 
 
 _EMPTY = Layer("", None)

@@ -222,6 +222,29 @@ async def test_bulk_calls_leave_a_slot_at_most_one_slots_time_away(bench: Bench,
         assert sum(wait > window / limit / 2 for wait in urgent_waits) <= len(urgent_waits) / 25
 
 
+@pytest.mark.parametrize("priority", [Priority.LOGS, Priority.BULK])
+async def test_what_logs_and_bulk_leave_of_a_window(bench: Bench, priority) -> None:
+    """After n calls, the next of ten comes at (n / 10) ** pace of the window: a burst finds its slots."""
+    server = Server(10, 10.0)
+    await bench.call(message(), server.answer(bench.now), priority=priority)
+    await bench.at(10.5)  # the window's length is known now; the next one begins
+    went: list[float] = []
+    ticket = bench.ticket(message(), priority)
+    while bench.seconds < 15.6:
+        verdict = await bench.ask(ticket)
+        if verdict.answer is Answer.GO:
+            went.append(bench.seconds - 10.5)
+            await bench.limiter.settle(ticket, verdict, server.answer(bench.now))
+            ticket = bench.ticket(message(), priority)
+        await bench.at(bench.seconds + 0.05)
+    wanted = [10 * (n / 10) ** priority.pace for n in range(10)]
+    assert went == pytest.approx([one for one in wanted if one < 5.05], abs=0.1)
+    # Half of the window is over: so many urgent calls find a slot at once.
+    for _ in range(10 - len(went)):
+        assert (await bench.call(message(), server.answer(bench.now), left=0.0)).answer is Answer.GO
+    assert server.refused == 0
+
+
 async def _wait_now(bench: Bench, priority: Priority) -> float:
     """Seconds until a call of this priority would get its slot, without taking one."""
     target = message()

@@ -27,6 +27,11 @@ MOST_SHOWN = 20
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
+SHORTEST_WITHIN = 5
+"""Letters that a word spelt out with spaces must have to be found amid other letters, as in "y o u b a d w o r d": the
+text does not say where words end. Shorter ones are whole, or stand beside words of one letter: g l a s s is no ass."""
+
+
 class WordSettings(BaseModel):
     """`words` with `*` at an end match as part of a longer word; the others only as whole words.
 
@@ -51,6 +56,7 @@ class WordSettings(BaseModel):
 
 _WARM_WORDS = 300
 _EXACTLY = WordSettings(words=("x",))
+_WITHIN = WordSettings(words=("x",), anywhere=True)
 
 
 class _Words(SteppedJudge):
@@ -58,13 +64,17 @@ class _Words(SteppedJudge):
 
     def __init__(self, settings: WordSettings) -> None:
         self._plain = WordTrie(_pieces(word, as_plain, settings) for word in settings.words)
-        self._folded = self._leet = None
+        self._folded = self._leet = self._joined = None
         if settings.disguised:
             self._folded = WordTrie(_pieces(word, as_folded, settings) for word in settings.words)
             self._leet = WordTrie(_pieces(word, as_leet, settings, stretch=True) for word in settings.words)
+            self._joined = WordTrie(_spelt_out(word, settings) for word in settings.words)
         self._exceptions = [
-            WordTrie(_pieces(word, convert, _EXACTLY) for word in settings.exceptions)
-            for convert in (as_plain, as_folded, as_leet)
+            *(
+                WordTrie(_pieces(word, convert, _EXACTLY) for word in settings.exceptions)
+                for convert in (as_plain, as_folded, as_leet)
+            ),
+            WordTrie(_spelt_out(word, _EXACTLY) for word in settings.exceptions),
         ]
         self._has_exceptions = bool(settings.exceptions)
         self._warm(settings.words)
@@ -73,7 +83,13 @@ class _Words(SteppedJudge):
         """Have RE2 build the automaton now, in 30 ms for 5,000 words, instead of under the first hostile messages."""
         for start in range(0, len(words), _WARM_WORDS):
             almost = " ".join(word.strip("*")[:-1] for word in words[start : start + _WARM_WORDS])
-            for trie, convert in ((self._plain, as_plain), (self._folded, as_folded), (self._leet, as_leet)):
+            tries = (
+                (self._plain, as_plain),
+                (self._folded, as_folded),
+                (self._leet, as_leet),
+                (self._joined, as_leet),
+            )
+            for trie, convert in tries:
                 if trie is not None:
                     # Words that fail in the end, then words that match: their begin is found by a second automaton.
                     trie.spans(marked(convert(almost)), most=1)
@@ -86,7 +102,7 @@ class _Words(SteppedJudge):
         if self._folded is not None:
             if view.folded is not view.plain:
                 pairs.append((self._folded, view.folded, 1))
-            pairs += [(self._leet, view.leet, 2), (self._leet, view.joined, 2)]
+            pairs += [(self._leet, view.leet, 2), (self._joined, view.joined, 3)]
         for words, layer, kind in pairs:
             if words is None or not layer.text:
                 continue
@@ -126,6 +142,13 @@ def _pieces(
     if whole and not word.endswith("*"):
         pieces.append(EDGE if last else _NO_EDGE_AFTER)
     return pieces
+
+
+def _spelt_out(word: str, settings: WordSettings) -> list[str]:
+    """Return the pieces of the pattern that finds the word in the marked joined layer."""
+    letters = "".join(character for character in as_leet(word) if character.isalnum() or character == "*")
+    within = len(letters.strip("*")) >= SHORTEST_WITHIN
+    return _pieces(letters, as_leet, _WITHIN if within else settings, stretch=True)
 
 
 _NO_EDGE_BEFORE = f"(?:^|[^{EDGE}])"
