@@ -50,6 +50,8 @@ def test_every_test_is_watched(request: pytest.FixtureRequest) -> None:
         (message(contents="x"), "contents"),
         (message(content="x" * 2001), "$.data.content: maxLength"),
         (message(embeds=[{"title": 5}]), "$.data.embeds[0].title"),
+        (message(embeds=[{"title": "x", "url": "not an address"}]), "$.data.embeds[0].url"),
+        (message(embeds=[{"title": "x", "timestamp": "yesterday"}]), "$.data.embeds[0].timestamp"),
         (message(flags="64"), "$.data.flags"),
         (message(content="x", components=[{**ROW, "components": []}]), "$.data.components[0]"),
         ({"type": 8, "data": {"choices": [{"name": "x", "value": "x" * 101}]}}, "$.data.choices[0]"),
