@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from sandbox.server import create_app, create_sandbox, listen, uvicorn_server
 from sandbox.settings import SandboxSettings
 from tests.acceptance.page.script import COMMANDS, install
 from tests.fixtures.scripted_app import ScriptedApp, scripted_app
+from tests.fixtures.serving import serving
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
@@ -71,21 +71,14 @@ async def running_site() -> AsyncIterator[Site]:
     settings = SandboxSettings(port=listener.getsockname()[1], limits_scale=0)
     sandbox = create_sandbox(settings)
     sandbox.world.overwrite_commands(None, COMMANDS)
-    server = uvicorn_server(create_app(sandbox))
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        async with (
-            scripted_app(sandbox.world.application.public_key) as app,
-            httpx.AsyncClient(base_url=f"{settings.http_url}/sandbox", timeout=30) as admin,
-        ):
-            install(app, f"{settings.http_url}/api/v10")
-            while not server.started:
-                await asyncio.sleep(0.01)
-            await sandbox.interactions.endpoint.save_interactions_url(app.url)
-            yield Site(settings.http_url, admin, app)
-    finally:
-        server.should_exit = True
-        await serving
+    async with (
+        serving(uvicorn_server(create_app(sandbox)).config, listener),
+        scripted_app(sandbox.world.application.public_key) as app,
+        httpx.AsyncClient(base_url=f"{settings.http_url}/sandbox", timeout=30) as admin,
+    ):
+        install(app, f"{settings.http_url}/api/v10")
+        await sandbox.interactions.endpoint.save_interactions_url(app.url)
+        yield Site(settings.http_url, admin, app)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
