@@ -265,6 +265,11 @@ class Feed:
         """Send what is pending, as far as batches may be under way; with `touch` at least an empty batch."""
         if self.stopped or self.blocked:
             return
+        if self._deaf:
+            # What was discarded is not stored: until it comes again, only the lease is renewed.
+            if touch and len(self._under_way) < MAX_BATCHES_UNDER_WAY:
+                self._send(self._batch(b"", 0, self._before))
+            return
         if self.shadow:
             passed = self._trim_shadow()
             if touch and len(self._under_way) < MAX_BATCHES_UNDER_WAY:
@@ -303,13 +308,14 @@ class Feed:
 
     def _batch(self, data: bytes, events: int, after: int) -> Batch:
         before, self._before = self._before, after
+        session = None if self._deaf else self.session
         return Batch(
             feed=self,
-            session=self.session,
+            session=session,
             epoch=self.epoch,
             token=self.token,
             seen=self.seen,
-            guilds=self.guild_changes(),
+            guilds=self.guild_changes() if session else [],  # the script takes them with a session only
             data=data,
             events=events,
             before=before,
