@@ -171,6 +171,8 @@ async def schedule(conn: Conn, kind: str, key: str, due_at: datetime, payload: A
 async def ensure(conn: Conn, kind: str, key: str, due_at: datetime, payload: Any) -> None:
     """Have the work done at `due_at` unless it is scheduled already, be it that it runs at this moment.
 
+    What had failed starts anew, as with `schedule`: it would stand in the way for ever.
+
     The row is locked until the caller's transaction ends. So a handler that removes it with `finish` and then looks
     for what else there is to do, in one transaction, sees what was left for it.
     """
@@ -179,7 +181,16 @@ async def ensure(conn: Conn, kind: str, key: str, due_at: datetime, payload: Any
         """
         INSERT INTO streams.schedule AS known (kind, key, due_at, next_at, payload)
         VALUES (%(kind)s, %(key)s, %(due_at)s, %(due_at)s, %(payload)s::jsonb)
-        ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload""",
+        ON CONFLICT (kind, key) DO UPDATE SET
+            payload = excluded.payload,
+            due_at = CASE WHEN known.failed_at IS NULL THEN known.due_at ELSE excluded.due_at END,
+            next_at = CASE WHEN known.failed_at IS NULL THEN known.next_at ELSE excluded.next_at END,
+            version = CASE WHEN known.failed_at IS NULL THEN known.version
+                           ELSE nextval('streams.schedule_version') END,
+            attempts = CASE WHEN known.failed_at IS NULL THEN known.attempts ELSE 0 END,
+            failures = CASE WHEN known.failed_at IS NULL THEN known.failures ELSE 0 END,
+            error = CASE WHEN known.failed_at IS NULL THEN known.error END,
+            failed_at = NULL""",
         kind=kind,
         key=key,
         due_at=due_at,

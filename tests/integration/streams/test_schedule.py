@@ -247,3 +247,17 @@ async def test_a_lost_database_is_survived(pool: Pool, serve: Any, wait_until: W
         )
     await add(pool, "t.k", "after", now())
     await wait_until(lambda: done == ["before", "after"])
+
+
+async def test_ensured_work_that_had_failed_starts_anew(pool: Pool) -> None:
+    await add(pool, "t.k", "x", now(-3600), "old")
+    async with transaction(pool) as conn:
+        [job] = await store.take_due(conn, ["t.k"], limit=5, seconds=60.0)
+        await store.ensure(conn, "t.k", "x", now(-1), "while it runs")
+        assert await store.take_due(conn, ["t.k"], limit=5, seconds=60.0) == []
+        await store.give_up(conn, job, error="x")
+        await store.ensure(conn, "t.k", "x", now(-1), "new")
+        [again] = await store.take_due(conn, ["t.k"], limit=5, seconds=60.0)
+        assert (again.payload, again.attempts, again.failures) == ("new", 1, 0)
+        assert again.due_at > job.due_at
+        assert not await store.finish(conn, job)
