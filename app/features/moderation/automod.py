@@ -113,7 +113,9 @@ class Automod:
         async with transaction(self._pool) as conn:
             case = await cases.find_case(conn, guild, number)
         if case is not None and case.state == "recorded" and case.sanction != Sanction.NONE:
-            await self._carry_out.case(case, again=True, patience=PATIENCE_SECONDS)
+            # The backlog takes automatic cases only; others stay with their own scheduled work.
+            patience = PATIENCE_SECONDS if case.origin == "automatic" else None
+            await self._carry_out.case(case, again=True, patience=patience)
 
 
 def subject_of(message: Message) -> Subject:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from app.adapters.discord.errors import RateLimited
 from app.adapters.postgres.pool import transaction
 from app.features.moderation import carry_out
 from app.features.moderation.carry_out import BACKLOG_KIND, KIND, CarryOut, key_of
 from app.features.moderation.cases import store as cases
+from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.store import Case, NewCase
 from app.snowflake import UserId
 from app.streams.store import scheduled_keys
-from tests.fixtures.moderation import MEMBER, SECOND, THIRD, House
+from tests.fixtures.moderation import MEMBER, MODERATOR, SECOND, THIRD, House
 
 
 async def timeout_of(house: House, who: int) -> Case:
@@ -63,3 +66,23 @@ async def test_the_backlog_is_worked_off_when_there_is_room(house: House, waitin
     assert await keys(house, BACKLOG_KIND, str(house.guild)) == set()
     timed_out = [e for e in house.guild_state.audit if e.action_type == 24]
     assert len(timed_out) == 3
+
+
+async def test_what_a_person_ordered_keeps_its_own_work(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backlog takes automatic cases only."""
+    await house.run("ban", {"user": MEMBER})
+
+    async def held_up(*_: Any, **__: Any) -> None:
+        raise RateLimited("DELETE ban", "bucket", wait=5.0, deadline=1.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.rest, "remove_guild_ban", held_up)
+        with pytest.raises(RateLimited):
+            await house.service(Lifting).undo(house.guild, 1, by=UserId(MODERATOR))
+        await house.work(KIND, early=True)
+    assert await keys(house, KIND, f"{house.guild}:2") == {f"{house.guild}:2"}
+    await house.work(KIND, early=True)
+    assert (await house.case(2)).state == "done"
+    assert MEMBER not in house.guild_state.bans
