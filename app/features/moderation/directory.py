@@ -119,6 +119,15 @@ class Directory:
             return cached[0]
         return await self._once(guild, lambda: self._look_up_guild(guild))
 
+    async def _knowing(self, facts: GuildFacts, roles: Sequence[RoleId]) -> GuildFacts:
+        """Look the guild up anew if somebody holds roles that `facts` lack; what is still missing then is gone."""
+        missing = frozenset(role for role in roles if role not in facts.roles)
+        if not missing:
+            return facts
+        guild = facts.guild_id
+        # By these roles: a look-up that is on its way already may have begun before they were made.
+        return await self._once((guild, missing), lambda: self._look_up_guild(guild))
+
     async def _look_up_guild(self, guild: GuildId) -> GuildFacts:
         async with asyncio.timeout(LOOKUP_SECONDS):
             data = await self._discord.get_guild(guild, priority=Priority.MODERATION, deadline=LOOKUP_SECONDS)
@@ -143,6 +152,7 @@ class Directory:
         """
         facts = await self.guild(guild)
         if roles is not None:
+            facts = await self._knowing(facts, roles)
             return standing_of(facts, user, roles)
         key = (guild, user)
         cached = self._members.get(key)
@@ -163,6 +173,7 @@ class Directory:
             found = replace(standing_of(facts, user, ()), member=False)
         else:
             held = [RoleId(int(role)) for role in data["roles"]]
+            facts = await self._knowing(facts, held)
             found = standing_of(facts, user, held, bot=bool(data["user"].get("bot")))
         if len(self._members) >= CACHED_MEMBERS:
             self._members.pop(next(iter(self._members)))

@@ -175,5 +175,19 @@ async def test_a_guild_may_have_bots_moderated_and_name_moderator_roles() -> Non
     assert await check(GUILD, HIGH, Sanction.WARN, by=None, protection=named) is Refusal.MODERATOR
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["by an event", "looked up"])
+async def test_a_role_that_is_younger_than_what_is_remembered_protects(
+    monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    asked = authority()
+    assert await asked.check(GUILD, OTHER, Sanction.BAN, by=None, protection=Protection()) is None
+    monkeypatch.setitem(ROLES, 206, (70, Permission.ADMINISTRATOR))
+    monkeypatch.setitem(HELD, MEMBER, [206])
+    inquiry = await asked.inquire(
+        GUILD, MEMBER, by=None, protection=Protection(), roles=(RoleId(206),) if told else None
+    )
+    assert inquiry.refusal(Sanction.BAN) is Refusal.ADMINISTRATOR
+
+
 def test_every_refusal_has_words() -> None:
     assert all(str(refusal.text) for refusal in Refusal)
