@@ -51,7 +51,7 @@ def weigh(findings: Sequence[Finding], settings: ModerationSettings) -> Outcome 
     """Return what the findings amount to; None when nothing counts (no finding, or only shadow ones).
 
     The harshest finding decides. An unsure finding never punishes: it asks for review. Severity 4 punishes by policy
-    and also goes to review (seed S4).
+    and also goes to review (seed S4), as does what a sanction of `review` asks for, whatever else was found.
     """
     counted = [finding for finding in findings if not finding.shadow and finding.severity > Severity.CLEAN]
     unsure = [finding for finding in findings if not finding.shadow and finding.unsure]
@@ -71,7 +71,8 @@ def weigh(findings: Sequence[Finding], settings: ModerationSettings) -> Outcome 
         weight=0
         if sanction in {Sanction.NONE, Sanction.REVIEW}
         else settings.strike_weights.get(worst.severity, 1),
-        review=worst.severity is Severity.BAN or sanction is Sanction.REVIEW or bool(unsure),
+        review=bool(unsure)
+        or any(f.severity is Severity.BAN or _sanction(f, settings) is Sanction.REVIEW for f in sure),
         reason=worst.reason,
         rule_key=_key(worst),
     )
@@ -85,7 +86,8 @@ def escalate(outcome: Outcome, strikes: int, settings: ModerationSettings) -> Es
         return own
     rung = max(reached, key=lambda step: step.strikes)
     harsher = RANK[rung.sanction] > RANK[own.sanction]
-    longer = rung.sanction is own.sanction and (rung.minutes or 0) > (own.minutes or 0)
+    # What does not end by itself cannot become longer.
+    longer = rung.sanction is own.sanction and own.minutes is not None and (rung.minutes or 0) > own.minutes
     return Escalated(rung.sanction, rung.minutes, strikes) if harsher or longer else own
 
 
