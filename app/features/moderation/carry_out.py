@@ -51,7 +51,9 @@ SAME_END = timedelta(seconds=1)
 """Discord keeps the end of a timeout in milliseconds."""
 
 PUNISHING = frozenset({Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
-LIFTING = frozenset({Sanction.UNTIMEOUT, Sanction.UNBAN})
+REVERSED = {Sanction.BAN: Sanction.UNBAN, Sanction.TIMEOUT: Sanction.UNTIMEOUT}
+"""What lifts a sanction in Discord; the others leave nothing behind that could be lifted."""
+LIFTING = frozenset(REVERSED.values())
 
 
 async def expect(conn: Conn, case: Case, now: datetime, *, safety_seconds: float = SAFETY_SECONDS) -> None:
@@ -108,7 +110,9 @@ class CarryOut:
         `patience`: seconds that a call after the deletion may wait for Discord's limits; a case that would wait
         longer goes into the guild's backlog and comes back as it was, `recorded`.
         """
-        await self._delete_message(case)
+        problem = await self._delete_message(case)
+        if problem is not None and case.sanction == Sanction.DELETE:
+            return await self._settle(case, problem, patience)  # nothing was removed that could be told about
         try:
             return await self.rest(case, allowed=allowed, again=again, patience=patience)
         except RateLimited as limited:
@@ -133,10 +137,45 @@ class CarryOut:
         if refusal is Refusal.UNKNOWN:
             raise TryLater(after=10)  # whether the member may be punished is not known yet
         # A member who is banned or kicked can no longer be reached: tell first.
-        if refusal is None:
+        if refusal is None and not over:
             case = await self._tell(case, settings, patience)
+        punished = False
         if punishing and refusal is None and not (again and await self._in_force(case, sanction)):
+            punished = await self._is_due(case, sanction)
+        if punished:
             problem = await self._punish(case, sanction, patience)
+        current = await self._settle(case, problem, patience)
+        if punished and current.state == "lifted":
+            await self._take_back(current, sanction)
+        return current
+
+    async def _is_due(self, case: Case, sanction: Sanction) -> bool:
+        """Ask last of all, since telling takes its time: was the case lifted, would a longer timeout be cut short?"""
+        async with transaction(self._pool) as conn:
+            current = await cases.find_case(conn, GuildId(case.guild_id), case.number)
+            longest = await cases.longest_timeout(conn, case) if sanction is Sanction.TIMEOUT else None
+        if current is None or current.state == "lifted":
+            return False
+        if longest is None or case.expires_at is None or longest <= case.expires_at:
+            return True
+        # Discord knows whether the longer one still holds: it can be shortened by hand.
+        return not await self._in_force(case, sanction)
+
+    async def _take_back(self, case: Case, sanction: Sanction) -> None:
+        """Lift what reached Discord after the case had been lifted: the lifting may have come first."""
+        reversal = REVERSED.get(sanction)
+        if reversal is None or case.target_id is None:
+            return
+        if sanction is Sanction.BAN:
+            async with transaction(self._pool) as conn:
+                if await cases.running(conn, GuildId(case.guild_id), UserId(case.target_id), sanction):
+                    return  # another ban holds
+        await self._punish(case, reversal, None)
+
+    async def _settle(self, case: Case, problem: str | None, patience: float | None) -> Case:
+        """Record how it went, take the safety net away, and write to the log channel."""
+        guild, sanction = GuildId(case.guild_id), Sanction(case.sanction)
+        settings = await self._settings.get(guild, FEATURE, ModerationSettings)
         async with transaction(self._pool) as conn:
             await cases.settle(
                 conn, guild, case.number, state="failed" if problem else "done", problem=problem
@@ -175,15 +214,16 @@ class CarryOut:
             protection=protection_of(settings),
         )
 
-    async def _delete_message(self, case: Case) -> None:
+    async def _delete_message(self, case: Case) -> str | None:
+        """Delete the message that the case is about; return what is wrong when Discord refuses."""
         if case.message_id is None or case.channel_id is None:
-            return
+            return None
         if case.sanction not in {Sanction.DELETE, *PUNISHING} or case.origin not in {
             "automatic",
             "review",
             "raid",
         }:
-            return
+            return None
         try:
             await self._discord.delete_message(case.channel_id, case.message_id, reason=audit_reason(case))
         except NotFound:
@@ -193,6 +233,8 @@ class CarryOut:
                 "cannot delete a message (E006)",
                 extra={"guild_id": case.guild_id, "case": case.number, "discord_code": error.discord_code},
             )
+            return Refusal.WE_LACK_PERMISSION.value
+        return None
 
     async def _tell(self, case: Case, settings: ModerationSettings, patience: float | None) -> Case:
         """Tell the member and keep whether that worked.
@@ -246,11 +288,15 @@ class CarryOut:
             "priority": Priority.MODERATION,
             "patience": patience,
         }
+        until = None
+        if sanction is Sanction.UNTIMEOUT:
+            async with transaction(self._pool) as conn:
+                until = await cases.longest_timeout(conn, case)  # what another case imposed goes on
         try:
             if sanction is Sanction.TIMEOUT:
                 await self._discord.timeout_guild_member(guild, target, until=case.expires_at, **options)
             elif sanction is Sanction.UNTIMEOUT:
-                await self._discord.timeout_guild_member(guild, target, until=None, **options)
+                await self._discord.timeout_guild_member(guild, target, until=until, **options)
             elif sanction is Sanction.UNBAN:
                 await self._discord.remove_guild_ban(guild, target, **options)
             elif sanction is Sanction.KICK:

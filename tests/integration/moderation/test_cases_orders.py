@@ -12,6 +12,7 @@ from app.adapters.postgres.pool import transaction
 from app.features.moderation import carry_out
 from app.features.moderation.carry_out import KIND, CarryOut
 from app.features.moderation.cases import store
+from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.store import NewCase
 from app.features.moderation.directory import Directory
 from app.features.moderation.models import Sanction
@@ -210,6 +211,48 @@ async def test_discords_refusal_is_told_and_recorded(house: House) -> None:
     assert "Case 1 was recorded, but Discord refused" in answer["data"]["content"]
     case = await house.case(1)
     assert (case.state, case.problem) == ("failed", "we_lack_permission")
+
+
+async def test_a_message_that_cannot_be_deleted_is_not_called_removed(house: House) -> None:
+    await house.service(Directory).ours(house.guild)
+    for role in house.guild_state.roles.values():
+        if role.name == "Gatehouse":
+            role.permissions &= ~int(Permission.MANAGE_MESSAGES)
+    posted = house.world.post_message(house.channel, MEMBER, "vile")
+    new = NewCase(
+        house.guild,
+        "k",
+        "delete",
+        "automatic",
+        UserId(MEMBER),
+        channel_id=house.channel,
+        message_id=posted.id,
+    )
+    async with transaction(house.pool) as conn:
+        case = await store.open_case(conn, new)
+    assert case is not None
+    found = await house.services_carry_out(case)
+    assert (found.state, found.problem) == ("failed", "we_lack_permission")
+    assert house.dms(MEMBER) == []
+
+
+@pytest.mark.parametrize("step", ["create_message", "add_guild_ban"])
+async def test_what_is_lifted_while_it_is_carried_out_is_not_left_behind(
+    house: House, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    original = getattr(house.rest, step)
+
+    async def meanwhile_lifted(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(house.rest, step, original)
+        await house.service(Lifting).undo(house.guild, 1, by=UserId(ADMIN))
+        return await original(*args, **options)
+
+    monkeypatch.setattr(house.rest, step, meanwhile_lifted)
+    await house.run("ban", {"user": MEMBER})
+    assert ((await house.case(1)).state, (await house.case(2)).state) == ("lifted", "done")
+    assert MEMBER not in house.guild_state.bans
+    banned = any(entry.action_type == 22 for entry in house.guild_state.audit)
+    assert banned == (step == "add_guild_ban")
 
 
 async def test_a_moderator_role_lets_its_members_act(house: House) -> None:

@@ -11,7 +11,7 @@ from app.errors import UserError
 from app.features.moderation import carry_out
 from app.features.moderation.audit import AuditEntry, AuditLog
 from app.features.moderation.authority import Authority, Refusal, protection_of
-from app.features.moderation.carry_out import CarryOut
+from app.features.moderation.carry_out import REVERSED, CarryOut
 from app.features.moderation.cases import store
 from app.features.moderation.cases.store import Case, NewCase
 from app.features.moderation.models import Sanction
@@ -23,8 +23,6 @@ from app.streams.retry import Retry
 from app.streams.store import Scheduled, cancel, finish
 from app.tenancy.guild_settings import GuildSettings
 
-REVERSED = {Sanction.BAN: Sanction.UNBAN, Sanction.TIMEOUT: Sanction.UNTIMEOUT}
-"""What lifts a sanction in Discord; the others leave nothing behind that could be lifted."""
 LIFTABLE = frozenset({Sanction.WARN, Sanction.DELETE, Sanction.TIMEOUT, Sanction.KICK, Sanction.BAN})
 
 
@@ -81,6 +79,8 @@ class Lifting:
         Carry the returned case out after the commit.
         """
         guild = GuildId(case.guild_id)
+        await store.lock_cases(conn, guild)
+        reversal = await self._unless_held(conn, case, reversal)
         if not await store.lift(conn, guild, case.number, by):
             return None
         key = f"{guild}:{case.number}"
@@ -114,6 +114,17 @@ class Lifting:
         )
         return opened
 
+    async def _unless_held(self, conn: Conn, case: Case, reversal: Sanction) -> Sanction:
+        """Return `undo` where another case keeps the member banned, or timed out at least as long."""
+        held = False
+        if reversal is Sanction.UNBAN and case.target_id is not None:
+            others = await store.running(conn, GuildId(case.guild_id), UserId(case.target_id), Sanction.BAN)
+            held = any(other.number != case.number for other in others)
+        elif reversal is Sanction.UNTIMEOUT and case.expires_at is not None:
+            longest = await store.longest_timeout(conn, case)
+            held = longest is not None and longest >= case.expires_at
+        return Sanction.UNDO if held else reversal
+
     async def carry_out(self, case: Case) -> Case:
         """Do in Discord what the reversal's case says. Raises the REST client's passing errors."""
         return await self._carry.case(case, allowed=True)
@@ -135,6 +146,7 @@ class Lifting:
         """End a temporary ban whose time has come, once; None: there is nothing to be ended any more."""
         guild, number, now = GuildId(int(job.payload["guild"])), int(job.payload["number"]), self._clock()
         async with transaction(self._pool) as conn:
+            await store.lock_cases(conn, guild)  # before the scheduled work, as everywhere
             if not await finish(conn, job):
                 return None
             case = await store.find_case(conn, guild, number)

@@ -22,6 +22,12 @@ from app.tenancy.guild_settings import GuildSettings
 
 MAX_TIMEOUT = timedelta(days=28)
 """Discord's longest timeout (contract section 4.4)."""
+SUPERSEDED = {
+    Sanction.UNBAN: Sanction.BAN,
+    Sanction.UNTIMEOUT: Sanction.TIMEOUT,
+    Sanction.TIMEOUT: Sanction.TIMEOUT,
+}
+"""What an order takes the place of; a timeout that of longer ones, as Discord has it."""
 
 
 class Moderators:
@@ -85,7 +91,7 @@ class Moderators:
                 assert done is not None
                 return done
             await carry_out.expect(conn, case, now)
-            if sanction in {Sanction.UNBAN, Sanction.UNTIMEOUT}:
+            if sanction in SUPERSEDED:
                 await self._supersede(conn, case, by)
             entry = AuditEntry(
                 f"case.{sanction}", f"user:{target}", by, {"case": case.number, "minutes": _minutes(lasting)}
@@ -103,14 +109,14 @@ class Moderators:
         return case
 
     async def _supersede(self, conn: Conn, case: Case, by: UserId) -> None:
-        """A lifted sanction's own case is marked, and its end is taken off the schedule."""
-        lifted = {Sanction.UNBAN.value: Sanction.BAN.value, Sanction.UNTIMEOUT.value: Sanction.TIMEOUT.value}[
-            case.sanction
-        ]
+        """Mark the cases of what the order lifts or shortens, and take their ends off the schedule."""
         assert case.target_id is not None
-        for old in await store.running(conn, GuildId(case.guild_id), UserId(case.target_id), lifted):
-            await store.lift(conn, GuildId(old.guild_id), old.number, by)
-            await cancel(conn, carry_out.END_KIND, f"{old.guild_id}:{old.number}")
+        guild, replaced = GuildId(case.guild_id), SUPERSEDED[Sanction(case.sanction)]
+        for old in await store.running(conn, guild, UserId(case.target_id), replaced):
+            if case.expires_at and old.expires_at and old.expires_at <= case.expires_at:
+                continue  # ends within the new timeout, or is the new one
+            await store.lift(conn, guild, old.number, by)
+            await cancel(conn, carry_out.END_KIND, carry_out.key_of(old))
 
     async def find(self, guild: GuildId, number: int) -> Case:
         """Return the case. Raises UserError when there is none of that number."""

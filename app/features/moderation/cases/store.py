@@ -53,17 +53,24 @@ class NewCase:
     delete_seconds: int = 0
 
 
+async def lock_cases(conn: Conn, guild: GuildId) -> None:
+    """Lock the guild's cases until commit.
+
+    Always in this order, or two transactions wait for each other: a member's strikes, this, rows of cases and
+    their scheduled work.
+    """
+    await run(
+        conn, "SELECT pg_advisory_xact_lock(hashtextextended('case:' || %(guild)s, 0))", guild=str(guild)
+    )
+
+
 async def open_case(conn: Conn, new: NewCase) -> Case | None:
     """Open a case under the guild's next number; None: this action has its case already.
 
     Cases of a guild queue behind one another until commit, since the counter's row is locked.
     """
     # The key is tested first, since a counter that moved for a refused row would leave a gap.
-    await run(
-        conn,
-        "SELECT pg_advisory_xact_lock(hashtextextended('case:' || %(guild)s, 0))",
-        guild=str(new.guild_id),
-    )
+    await lock_cases(conn, new.guild_id)
     return await maybe(
         conn,
         Case,
@@ -348,3 +355,14 @@ async def running(conn: Conn, guild: GuildId, target: UserId, sanction: str) -> 
         target=target,
         sanction=sanction,
     )
+
+
+async def longest_timeout(conn: Conn, case: Case) -> datetime | None:
+    """Return when the longest running timeout of the case's member ends, other than the case's own; None: none runs."""
+    if case.target_id is None:
+        return None
+    others = await running(conn, GuildId(case.guild_id), UserId(case.target_id), "timeout")
+    ends = [
+        other.expires_at for other in others if other.number != case.number and other.expires_at is not None
+    ]
+    return max(ends, default=None)
