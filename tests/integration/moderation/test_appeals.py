@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from app.errors import UserError
 from app.features.moderation.appeals import store as appeals
 from app.features.moderation.appeals.appeals import Appeals
 from app.features.moderation.audit import AuditLog
-from app.features.moderation.cases.store import NewCase, open_case, settle
+from app.features.moderation.cases.store import NewCase, open_case, settle, strike, strikes_of
 from app.features.moderation.review.act import Act
 from app.features.moderation.review.store import POST_KIND, NewItem
 from app.snowflake import UserId
@@ -115,6 +116,26 @@ async def test_overturning_lifts_the_action_and_writes_a_case(house: House, path
     assert lifted.notified is True
     async with transaction(house.pool) as conn:
         assert await AuditLog().verify(conn, house.guild) == []
+
+
+async def test_overturning_takes_the_strike_back_also_of_what_was_lifted_before(house: House) -> None:
+    async with transaction(house.pool) as conn:
+        at = house.now()
+        await strike(
+            conn, house.guild, UserId(MEMBER), "m:1", weight=2, at=at, expires_at=at + timedelta(days=1)
+        )
+        until = at + timedelta(hours=1)
+        await open_case(
+            conn, NewCase(house.guild, "m:1", "timeout", "automatic", UserId(MEMBER), expires_at=until)
+        )
+    await house.review_here()
+    await house.service(Appeals).open(house.guild, 1, UserId(MEMBER), WHY, dm=None)
+    await house.run("untimeout", {"member": MEMBER})
+    assert (await house.case(1)).state == "lifted"
+    answer = await house.press(button(await review_message(house), "Overturn"), by=ADMIN)
+    assert "Overturned by" in str(answer)
+    async with transaction(house.pool) as conn:
+        assert await strikes_of(conn, house.guild, UserId(MEMBER), house.now()) == 0
 
 
 async def test_the_member_hears_how_it_ended_once(house: House) -> None:

@@ -48,9 +48,13 @@ async def verdict(
     return decided
 
 
-async def only_item(house: House) -> Item:
+async def items(house: House) -> list[Item]:
     async with transaction(house.pool) as conn:
-        [found] = await store.open_items(conn, house.guild, after=0, limit=10)
+        return await store.open_items(conn, house.guild, after=0, limit=10)
+
+
+async def only_item(house: House) -> Item:
+    [found] = await items(house)
     return found
 
 
@@ -188,9 +192,22 @@ async def test_members_cannot_decide_and_peers_are_protected(house: House) -> No
     assert not house.guild_state.bans
 
 
+@pytest.mark.parametrize("label", ["Dismiss", "Claim"])
+async def test_nobody_decides_about_a_report_of_oneself(house: House, label: str) -> None:
+    await house.review_here()
+    reported = house.world.post_message(house.channel, MODERATOR, "abuse")
+    await house.report(reported, by=MEMBER)
+    await house.work(store.POST_KIND)
+    pressed = button(posts(house)[0], label)
+    refused = await house.press(pressed)
+    assert refused["data"]["content"] == "You cannot do that to yourself."
+    assert (await only_item(house)).claimed_by is None
+    await house.press(pressed, by=ADMIN)
+    assert (label == "Dismiss") == (await items(house) == [])
+
+
 async def only_items(house: House, count: int) -> list[Item]:
-    async with transaction(house.pool) as conn:
-        found = await store.open_items(conn, house.guild, after=0, limit=10)
+    found = await items(house)
     assert len(found) == count
     return found
 

@@ -11,7 +11,7 @@ from app.errors import UserError
 from app.features.moderation import carry_out
 from app.features.moderation.appeals import store as appeals
 from app.features.moderation.audit import AuditEntry, AuditLog
-from app.features.moderation.authority import Authority, protection_of
+from app.features.moderation.authority import Authority, Refusal, protection_of
 from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.cases import store as cases
 from app.features.moderation.cases.lifting import Lifting
@@ -72,7 +72,11 @@ class Reviews:
             return (found[0] if found else None), await store.count_open(conn, guild), len(found) > 1
 
     async def claim(self, guild: GuildId, item_id: int, version: int, *, by: UserId) -> Resolved:
-        """Take an item for oneself, or give it back. `done` False: it has changed, or is somebody else's."""
+        """Take an item for oneself, or give it back. `done` False: it has changed, or is somebody else's.
+
+        Raises UserError for an item about oneself.
+        """
+        _refuse_own(await self.find(guild, item_id), by)
         now = self._clock()
         async with transaction(self._pool) as conn:
             claimed = await store.claim(conn, guild, item_id, version, by=by, now=now)
@@ -97,6 +101,7 @@ class Reviews:
             return Resolved(item, done=False)
         if act not in possible(item):
             raise UserError(t("That cannot be done here."))
+        _refuse_own(item, by)
         _refuse_claimed(item, by, now)
         settings = await self._settings.get(guild, FEATURE, ModerationSettings)
         sanction = sanction_of(item, act)
@@ -113,9 +118,8 @@ class Reviews:
             if decided is not None:
                 if sanction is not None:
                     opened = await self._sanction(conn, item, sanction, settings, by=by, now=now)
-                elif old is not None and reversal is not None:
-                    origin = "appeal" if item.kind == "appeal" else "review"
-                    opened = await self._lifting.record(conn, old, reversal, by=by, origin=origin, now=now)
+                elif old is not None:
+                    opened = await self._lift(conn, item, old, reversal, by=by, now=now)
                 if opened is not None:
                     await store.note_case(conn, item_id, opened.number)
                 if item.appeal_id is not None:
@@ -159,7 +163,10 @@ class Reviews:
         return Resolved(undone, done=True, case=opened)
 
     async def _judge_lifting(self, item: Item, act: Act, by: UserId) -> tuple[Case | None, Sanction | None]:
-        """Return the case that the act lifts, and what that means in Discord; the actor's own refused."""
+        """Return the case that the act lifts, and what that means in Discord (None: it is lifted already).
+
+        Raises UserError with authority's refusal, and for an appeal against one's own decision.
+        """
         if item.case_number is None or (item.kind != "appeal" and not lifts(item, act)):
             return None, None
         async with transaction(self._pool) as conn:
@@ -171,9 +178,23 @@ class Reviews:
         decided = {other.resolved_by for other in about if other.kind != "appeal"}
         if item.kind == "appeal" and by in {old.moderator_id, *decided}:
             raise UserError(t("You made this decision. Somebody else has to look at the appeal."))
-        if not lifts(item, act) or old.state == "lifted":
+        if not lifts(item, act):
             return None, None
+        if old.state == "lifted":
+            return old, None
         return old, await self._lifting.judge(old, by)
+
+    async def _lift(
+        self, conn: Conn, item: Item, old: Case, reversal: Sanction | None, *, by: UserId, now: datetime
+    ) -> Case | None:
+        opened = None
+        if reversal is not None:
+            origin = "appeal" if item.kind == "appeal" else "review"
+            opened = await self._lifting.record(conn, old, reversal, by=by, origin=origin, now=now)
+        if opened is None:
+            # It ended, or a moderator lifted it, and the strike was left: that it was wrong is known only now.
+            await cases.revoke_strike(conn, GuildId(item.guild_id), UserId(item.user_id), old.action_key)
+        return opened
 
     async def _sanction(
         self,
@@ -186,11 +207,25 @@ class Reviews:
         now: datetime,
     ) -> Case | None:
         minutes = settings.timeout_minutes if sanction is Sanction.TIMEOUT else None
+        key = f"review:{item.item_id}"
+        weight = settings.strike_weights.get(Severity(item.severity), 1) if item.severity else 0
+        if weight and item.case_number is None:
+            # What people confirm counts as if the machine had been sure; undo revokes it with the case.
+            # Before the case, as verdicts do: two transactions would wait for each other.
+            await cases.strike(
+                conn,
+                GuildId(item.guild_id),
+                UserId(item.user_id),
+                key,
+                weight=weight,
+                at=now,
+                expires_at=now + timedelta(days=settings.strike_days),
+            )
         opened = await cases.open_case(
             conn,
             NewCase(
                 guild_id=GuildId(item.guild_id),
-                action_key=f"review:{item.item_id}",
+                action_key=key,
                 sanction=sanction,
                 origin="review",
                 target_id=UserId(item.user_id),
@@ -206,19 +241,13 @@ class Reviews:
         if opened is None:
             return None
         await carry_out.expect(conn, opened, now)
-        weight = settings.strike_weights.get(Severity(item.severity), 1) if item.severity else 0
-        if weight and item.case_number is None:
-            # What people confirm counts as if the machine had been sure; undo revokes it with the case.
-            await cases.strike(
-                conn,
-                GuildId(item.guild_id),
-                UserId(item.user_id),
-                opened.action_key,
-                weight=weight,
-                at=now,
-                expires_at=now + timedelta(days=settings.strike_days),
-            )
         return opened
+
+
+def _refuse_own(item: Item, by: UserId) -> None:
+    """Refuse also what authority is not asked about: to dismiss a report about oneself, or to keep it from others."""
+    if by == item.user_id:
+        raise UserError(Refusal.SELF.text)
 
 
 def _refuse_claimed(item: Item, by: UserId, now: datetime) -> None:
