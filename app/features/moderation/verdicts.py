@@ -138,6 +138,7 @@ class Verdicts:
             conn, _record(judged, settings, outcome, sanction, severity, strikes, review, refusal, now)
         )
         if decision_id is None:
+            await conn.rollback()  # no strike, and no claim of a window in which nobody is punished
             return None
         case = None
         if outcome is not None and sanction not in {Sanction.NONE, Sanction.REVIEW}:
@@ -213,6 +214,13 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     }
 
 
+def _record_key(subject: Subject, outcome: Outcome | None) -> str:
+    """Return the key of the record: what acts on nobody must not take the place of another stage's verdict."""
+    if outcome is None:
+        return f"{subject.key}:shadow"
+    return f"{subject.key}:review" if outcome.sanction is Sanction.REVIEW else subject.key
+
+
 def _record(
     judged: Judged,
     settings: ModerationSettings,
@@ -227,8 +235,7 @@ def _record(
     subject = judged.subject
     return decisions.NewRecord(
         guild_id=subject.guild_id,
-        # What is only in shadow must not take the place of a verdict that another stage reaches.
-        subject_key=subject.key if outcome is not None else f"{subject.key}:shadow",
+        subject_key=_record_key(subject, outcome),
         channel_id=subject.channel_id or None,
         user_id=subject.user_id,
         message_id=subject.message_id,
