@@ -145,7 +145,7 @@ def embed_of(found: Case) -> Embed:
         fields.append(Field(t("Problem"), found.problem, inline=True))
     return Embed(
         title=t("Case {number}: {what}", number=str(found.number), what=LOGGED[found.sanction]),
-        description=found.reason or None,
+        description=found.reason.strip() or None,
         fields=tuple(fields),
         timestamp=found.opened_at,
     )
