@@ -43,6 +43,6 @@ def people(
         Reports: Reports(pool, audit, settings, clock),
         Retention: Retention(pool, clock),
         ReviewPosts: ReviewPosts(pool, discord, settings, notices),
-        SettingsEditing: SettingsEditing(pool, settings, audit, clock),
+        SettingsEditing: SettingsEditing(pool, settings, audit, clock, machines=floor.provider is not None),
         Reviews: Reviews(pool, authority, audit, carry_out, lifting, settings, clock),
     }
