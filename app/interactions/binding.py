@@ -42,7 +42,7 @@ def option_arguments(
     values = {option["name"]: option.get("value") for option in options}
     arguments = []
     for spec in specs:
-        value = values.get(spec.name)
+        value = spec.given(values.get(spec.name))
         if value is not None:
             arguments.append(spec.read(value, resolved))
         elif spec.required:

@@ -13,7 +13,8 @@
     Literal["a", "b"], an Enum      by its values   the value or the member; its values become choices
 
 `X | None` or a default makes the option optional. The client checks bounds and choices too, but what arrives is
-only what a client sent (contract 1.10): a bad value is a UserError.
+only what a client sent (contract 1.10): a bad value is a UserError. Spaces around a text are typing, not content:
+they are taken away, and a text of nothing else was not given.
 """
 
 from __future__ import annotations
@@ -102,6 +103,15 @@ class OptionSpec:
     accepts: frozenset[Any]
     """The classes, of User, Member and Role, that a USER or MENTIONABLE option takes."""
 
+    def given(self, value: Any) -> Any:
+        """Return what was given: a text without the spaces around it, None for nothing. Raises UserError."""
+        if self.type is not OptionType.STRING or type(value) is not str or self.members is not None:
+            return value
+        stripped = value.strip()
+        if stripped or not self.required:
+            return stripped or None
+        raise UserError(t("`{option}` is empty. Write something there.", option=self.name))
+
     def read(self, value: Any, resolved: Resolved) -> Any:
         """Turn a value that arrived into the handler's argument. Raises UserError or InvalidInteraction."""
         kind = self.type
@@ -118,6 +128,8 @@ class OptionSpec:
     def _string(self, value: Any) -> str:
         if type(value) is not str:
             raise InvalidInteraction("a STRING option is not a string")
+        if "\0" in value:  # PostgreSQL stores no text with it
+            raise UserError(t("`{option}` holds a character that cannot be used.", option=self.name))
         low, high = self.option.min_length or 0, self.option.max_length or rules.MAX_STRING_LENGTH
         if low <= len(value) <= high:
             return value

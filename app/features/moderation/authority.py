@@ -94,6 +94,13 @@ _TEXTS = {
 }
 
 
+def explained(problem: str) -> Text:
+    """Return what a moderator reads of a case's problem: a refusal's text, anything else as it is."""
+    if problem in Refusal.__members__.values():
+        return Refusal(problem).text
+    return Text("{problem}", params={"problem": problem})
+
+
 @dataclass(frozen=True, slots=True)
 class Protection:
     """A guild's own choices: bots are left alone by automatics unless `moderate_bots`; roles that always protect."""

@@ -13,6 +13,7 @@ from app.adapters.discord.priority import Priority
 from app.adapters.discord.rest import DiscordRest
 from app.adapters.postgres.pool import Pool, transaction
 from app.errors import AppError
+from app.features.moderation.authority import explained
 from app.features.moderation.cases.store import Case
 from app.features.moderation.settings import ModerationSettings
 from app.interactions.components import Button
@@ -53,6 +54,15 @@ LOGGED = {
 
 APPEALABLE = frozenset({"warn", "delete", "timeout", "kick", "ban"})
 """What a member can contest."""
+
+
+def refused(case: Case) -> Text:
+    """Return what a moderator is told when a case could not be carried out."""
+    return t(
+        "Case {number} was recorded, but Discord refused: {problem}",
+        number=str(case.number),
+        problem=explained(str(case.problem)),
+    )
 
 
 def nonce(case: Case, purpose: str) -> str:
@@ -248,7 +258,7 @@ class Notices:
         if case.notified is not None:
             fields.append(field(t("Notified"), self._render(t("yes") if case.notified else t("no"), locale)))
         if case.problem is not None:
-            fields.append(field(t("Problem"), case.problem))
+            fields.append(field(t("Problem"), self._render(explained(case.problem), locale)))
         heading = self._render(LOGGED[case.sanction], locale)
         return {
             "title": f"{self._render(t('Case {number}', number=str(case.number)), locale)} · {heading}",

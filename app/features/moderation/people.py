@@ -38,11 +38,11 @@ def people(
         BulkBans: BulkBans(pool, discord, authority, audit, carry_out, settings, notices, clock),
         Handmade: Handmade(pool, discord, directory, audit, settings, notices, clock),
         Lifting: lifting,
-        Moderators: Moderators(pool, authority, audit, carry_out, settings, clock),
+        Moderators: Moderators(pool, discord, authority, audit, carry_out, settings, clock),
         Purging: Purging(pool, discord, audit, settings, notices, clock),
         Reports: Reports(pool, audit, settings, clock),
         Retention: Retention(pool, clock),
         ReviewPosts: ReviewPosts(pool, discord, settings, notices),
-        SettingsEditing: SettingsEditing(pool, settings, audit, clock),
+        SettingsEditing: SettingsEditing(pool, settings, audit, clock, machines=floor.provider is not None),
         Reviews: Reviews(pool, authority, audit, carry_out, lifting, settings, clock),
     }

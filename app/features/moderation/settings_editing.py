@@ -24,11 +24,18 @@ MODERATOR = "moderator"
 
 
 class SettingsEditing:
-    """Reads and changes the settings of a guild."""
+    """Reads and changes the settings of a guild. `machines`: this process has a provider for stages 2 and 3."""
 
     def __init__(
-        self, pool: Pool, settings: GuildSettings, audit: AuditLog, clock: Callable[[], datetime]
+        self,
+        pool: Pool,
+        settings: GuildSettings,
+        audit: AuditLog,
+        clock: Callable[[], datetime],
+        *,
+        machines: bool,
     ) -> None:
+        self.machines = machines
         self._pool = pool
         self._settings = settings
         self._audit = audit

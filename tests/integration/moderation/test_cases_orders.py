@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from app.adapters.postgres.pool import transaction
+from app.errors import DiscordUnreachable
 from app.features.moderation import carry_out
 from app.features.moderation.carry_out import KIND, CarryOut
 from app.features.moderation.cases import store
 from app.features.moderation.cases.lifting import Lifting
+from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.cases.store import NewCase
 from app.features.moderation.directory import Directory
 from app.features.moderation.models import Sanction
@@ -108,6 +110,51 @@ async def test_a_timeout_is_lifted_and_its_case_marked(house: House) -> None:
     assert (await house.case(1)).state == "lifted"
 
 
+@pytest.mark.parametrize(
+    ("path", "option", "said"),
+    [("untimeout", "member", "is not timed out"), ("unban", "user", "is not banned")],
+)
+async def test_what_is_not_there_is_not_lifted(house: House, path: str, option: str, said: str) -> None:
+    answer = await house.run(path, {option: MEMBER})
+    assert said in answer["data"]["content"]
+    assert await count(house) == 0
+    assert house.dms(MEMBER) == []
+
+
+async def test_a_timeout_that_is_over_is_not_lifted(house: House) -> None:
+    over = int((house.now() - timedelta(minutes=1)).timestamp() * 1000)
+    house.guild_state.members[MEMBER].timed_out_until_ms = over
+    assert "is not timed out" in (await house.run("untimeout", {"member": MEMBER}))["data"]["content"]
+
+
+async def test_a_lift_is_ordered_all_the_same_when_discord_cannot_be_asked(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreachable(*_: object, **__: object) -> None:
+        raise DiscordUnreachable
+
+    monkeypatch.setattr(house.rest, "get_guild_ban", unreachable)
+    assert "may come back: case 1" in (await house.run("unban", {"user": MEMBER}))["data"]["content"]
+
+
+async def test_what_is_about_to_happen_can_be_lifted(house: House) -> None:
+    new = NewCase(house.guild, "k", "ban", "automatic", UserId(MEMBER))
+    async with transaction(house.pool) as conn:
+        assert await store.open_case(conn, new)
+    assert "may come back: case 2" in (await house.run("unban", {"user": MEMBER}))["data"]["content"]
+    assert (await house.case(1)).state == "lifted"
+
+
+async def test_a_lift_that_is_delivered_again_is_not_judged_again(house: House) -> None:
+    await house.run("timeout", {"member": MEMBER, "duration": "1h"})
+    moderators = house.service(Moderators)
+    for _ in range(2):
+        case = await moderators.order(
+            house.guild, UserId(MEMBER), Sanction.UNTIMEOUT, by=UserId(MODERATOR), reason="", action_key="i:1"
+        )
+        assert (case.number, case.state) == (2, "done")
+
+
 async def test_undo_takes_a_case_back_once(house: House) -> None:
     await house.run("timeout", {"member": MEMBER, "duration": "1h"})
     answer = await house.run("case undo", {"number": 1})
@@ -135,6 +182,39 @@ async def test_a_case_is_viewed_and_edited(house: House) -> None:
     assert "rude" in str(await house.run("case view", {"number": 1}))
     assert "very rude" in str(await house.run("case edit", {"number": 1, "reason": "very rude"}))
     assert "no case 5" in (await house.run("case view", {"number": 5}))["data"]["content"]
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("warn", {"member": MEMBER, "reason": "  "}),
+        ("note", {"user": MEMBER, "text": " "}),
+        ("case edit", {"number": 1, "reason": " "}),
+    ],
+)
+async def test_a_reason_of_spaces_is_none(house: House, path: str, options: dict[str, Any]) -> None:
+    await house.run("note", {"user": MEMBER, "text": "seen"})
+    assert "is empty" in (await house.run(path, options))["data"]["content"]
+    assert await count(house) == 1
+    assert (await house.case(1)).reason == "seen"
+
+
+async def test_an_older_case_with_a_reason_of_spaces_is_shown(house: House) -> None:
+    async with transaction(house.pool) as conn:
+        assert await store.open_case(
+            conn, NewCase(house.guild, "k", "warn", "command", UserId(MEMBER), reason=" ")
+        )
+    for path, options in (("case view", {"number": 1}), ("history", {"user": MEMBER})):
+        assert "Warning" in str((await house.run(path, options))["data"]["embeds"])
+
+
+async def test_history_speaks_of_sanctions_in_the_readers_language(house: House) -> None:
+    await house.run("timeout", {"member": MEMBER, "duration": "1h"})
+    await house.run("case undo", {"number": 1})
+    shown = str(await house.run("history", {"user": MEMBER}))
+    assert "> ~~Timeout~~ ·" in shown and "Timeout lifted" in shown and "~~~~" not in shown
+    german = str(await house.run("history", {"user": MEMBER}, locale="de"))
+    assert "Stummschaltung aufgehoben" in german
 
 
 # -- killed between any two steps
@@ -203,6 +283,7 @@ async def test_the_safety_net_asks_authority_anew(house: House) -> None:
 
 
 async def test_discords_refusal_is_told_and_recorded(house: House) -> None:
+    await house.set(log_channel=house.review_channel)
     await house.service(Directory).ours(house.guild)  # what we may do is remembered for a minute
     for role in house.guild_state.roles.values():
         if role.name == "Gatehouse":
@@ -211,6 +292,9 @@ async def test_discords_refusal_is_told_and_recorded(house: House) -> None:
     assert "Case 1 was recorded, but Discord refused" in answer["data"]["content"]
     case = await house.case(1)
     assert (case.state, case.problem) == ("failed", "we_lack_permission")
+    assert answer["data"]["content"].endswith("Grant it to my role. (E006)")
+    assert "I lack the Discord permission" in str(await house.run("case view", {"number": 1}))
+    assert "I lack the Discord permission" in str(house.written(house.review_channel)[-1].embeds)
 
 
 async def test_a_message_that_cannot_be_deleted_is_not_called_removed(house: House) -> None:
@@ -287,13 +371,16 @@ async def test_a_moderator_role_lets_its_members_act(house: House) -> None:
 
 async def test_settings_are_changed_shown_and_audited(house: House) -> None:
     shown = await house.run("moderation view", by=ADMIN)
-    assert "Ladder" in str(shown)
+    assert "Ladder" in str(shown) and "OPENAI_API_KEY" not in str(shown)
     await house.run("moderation policy", {"severity": "1", "consequence": "delete", "weight": 3}, by=ADMIN)
     await house.run("moderation ladder", {"strikes": 5, "consequence": "timeout", "duration": "2h"}, by=ADMIN)
     await house.run("moderation ladder", {"strikes": 10, "consequence": "none"}, by=ADMIN)
     await house.run("moderation thresholds", {"category": "hate", "score": 0.5}, by=ADMIN)
     await house.run("moderation options", {"timeout": "3h", "notify": False, "retention_days": 7}, by=ADMIN)
-    await house.run("moderation ai", {"provider": True}, by=ADMIN)
+    assert "from 5 strikes: timeout, 2 hours" in str(await house.run("moderation view", by=ADMIN))
+    assert "timeout, 1 day" in str(shown) and "Timeouts of policy last 1 hour" in str(shown)
+    shown = await house.run("moderation ai", {"provider": True}, by=ADMIN)
+    assert "no `OPENAI_API_KEY`: only rules judge" in str(shown)
     where = {"channels": {str(house.channel): {"id": str(house.channel), "type": 0, "name": "x"}}}
     for exempted in (True, True, False, True):
         shown = await house.run(
@@ -327,6 +414,11 @@ async def test_wrong_settings_change_nothing_and_say_why(house: House) -> None:
     for path, options, said in (
         ("moderation options", {}, "Name what is to be changed"),
         ("moderation ladder", {"strikes": 5, "consequence": "timeout"}, "needs a duration"),
+        (
+            "moderation ladder",
+            {"strikes": 5, "consequence": "kick", "duration": "5d"},
+            "Only a timeout and a ban",
+        ),
         ("moderation options", {"timeout": "soon"}, "no duration"),
         ("moderation options", {"timeout": "40d"}, "too long"),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from app.features.moderation.rules.windows import RedisWindows, ReplayedWindows
 from app.snowflake import DISCORD_EPOCH_MS, UserId
 from tests.fixtures.moderation import ADMIN, MEMBER, MODERATOR, SECOND, House
 
+ROOT = Path(__file__).resolve().parents[3]
 BASE_MS = 1_790_000_000_000
 
 
@@ -275,3 +277,60 @@ async def test_a_server_has_a_few_rules_of_regexes(house: House) -> None:
     await put(house, "regex", "r3", patterns=["evil33"])  # a change is no new one
     with pytest.raises(UserError, match="of this kind"):
         await put(house, "regex", "r10", patterns=["evil10"])
+
+
+async def test_a_rule_of_another_kind_is_not_replaced(house: House) -> None:
+    editing = house.service(RuleEditing)
+    await editing.put(
+        house.guild,
+        "words",
+        "mine",
+        {"words": ["bad"]},
+        severity=Severity.WARN,
+        shadow=True,
+        by=UserId(ADMIN),
+    )
+    for path, options in (
+        ("rule caps", {"name": " mine "}),
+        ("rule regex", {"name": "mine", "pattern": "x", "add": True}),
+    ):
+        answer = await house.run(path, options | {"consequence": "ban"}, by=ADMIN)
+        assert "another kind: `words`" in answer["data"]["content"]
+    kept = await editing.find(house.guild, "mine")
+    assert (kept.kind, kept.shadow, kept.settings["words"], kept.version) == ("words", True, ["bad"], 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (" ", "`name` is empty"),
+        ("\u200b\u2060", "can be seen"),
+        ("\u3164", "can be seen"),
+        ("a\0", "cannot be used"),
+    ],
+)
+async def test_a_rule_needs_a_name_to_be_seen(house: House, name: str, said: str) -> None:
+    options = {"name": name, "listed": "bad", "consequence": "warn"}
+    assert said in (await house.run("rule words", options, by=ADMIN))["data"]["content"]
+    assert await house.service(RuleEditing).all(house.guild) == []
+
+
+async def test_a_rule_that_is_off_stays_off_when_it_is_adjusted(house: House) -> None:
+    await put(house, "words", words=["bad"])
+    await house.run("rule switch", {"name": "rule", "to": "off"}, by=ADMIN)
+    answer = await house.run("rule adjust", {"name": "rule", "consequence": "ban"}, by=ADMIN)
+    assert "stays off" in answer["data"]["content"]
+
+
+async def test_names_that_kept_their_spaces_lose_them(house: House) -> None:
+    for name in ("a", "a ", " b", "b\t", "c"):
+        await put(house, "words", name, words=["bad"])
+    migration = (ROOT / "sql/migrations/0012_moderation_names.sql").read_text()
+    async with transaction(house.pool) as conn:
+        await conn.execute("UPDATE moderation.rules SET name = ' ' WHERE name = 'c'")
+        await conn.execute(migration)
+    rules = await house.service(RuleEditing).all(house.guild)
+    ids = {rule.name: rule.rule_id for rule in rules}
+    assert {"a", "b"} < set(ids) and len(ids) == 5
+    assert all(name in {"a", "b"} or name.endswith(f" {key}") for name, key in ids.items())
+    assert any(name.startswith("rule ") for name in ids)

@@ -60,6 +60,11 @@ async def greet(
     return Reply.public(" ".join([f"{greeting.word} {name}!"] * times))
 
 
+@slash("say", "Say something")
+async def say(call: Call, what: Annotated[str | None, Option("What")] = None) -> Reply:
+    return Reply.public(repr(what))
+
+
 @slash("paint", "Paint")
 async def paint(
     call: Call,
@@ -135,7 +140,7 @@ async def travel(
     return Reply.private(city)
 
 
-COMMANDS = (greet, paint, point, add, show, record, avatar, report, travel)
+COMMANDS = (greet, say, paint, point, add, show, record, avatar, report, travel)
 
 
 def bot(**options: Any) -> Bot:
@@ -167,6 +172,12 @@ async def test_left_out_options_take_their_default() -> None:
     assert text(await bot().send(command("paint"))) == "None 1 0.5 False"
 
 
+async def test_spaces_around_a_text_are_no_content() -> None:
+    assert text(await bot().send(command("greet", {"name": "  Kim  Lee  "}))) == "Hello Kim  Lee!"
+    assert text(await bot().send(command("say", {"what": "   "}))) == "None"
+    assert text(await bot().send(command("say", {"what": " a "}))) == "'a'"
+
+
 async def test_choices_become_members() -> None:
     raw = command("paint", {"colour": "g", "size": 2, "strength": 1, "loud": True}, types={"strength": 10})
     assert text(await bot().send(raw)) == "Colour.GREEN 2 1.0 True"
@@ -179,6 +190,9 @@ async def test_choices_become_members() -> None:
         ("greet", {"name": "x", "times": 4}, "`times` must be between 1 and 3."),
         ("greet", {"name": "x", "times": 0}, "`times` must be between 1 and 3."),
         ("greet", {"times": 1}, "`name` is missing."),
+        ("greet", {"name": " \n\u3000"}, "`name` is empty."),
+        ("greet", {"name": ""}, "`name` is empty."),
+        ("greet", {"name": "a\0b"}, "`name` holds a character that cannot be used."),
         ("paint", {"colour": "RED"}, "`colour` must be one of the offered choices."),
         ("paint", {"size": 3}, "`size` must be one of the offered choices."),
         ("paint", {"strength": 1.5}, "`strength` must be between 0 and 1."),

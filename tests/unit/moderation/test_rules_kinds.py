@@ -236,3 +236,15 @@ def test_every_kind_describes_itself() -> None:
     assert {"words", "invites", "links", "regex", "mentions", "emoji", "caps", "zalgo", "newlines", "attachments"} | {
         "account", "flood", "repeat"
     } == set(kinds())  # fmt: skip
+
+
+def test_a_problem_names_the_option_and_the_entry() -> None:
+    with pytest.raises(InvalidRule) as refused:
+        kinds()["words"].parse({"words": ["fine", "x" * 200]})
+    assert str(refused.value.text).startswith("`listed`, “xxx")
+    with pytest.raises(InvalidRule) as refused:
+        kinds()["regex"].parse({"patterns": []})
+    assert str(refused.value.text).startswith("`pattern`: ")
+    with pytest.raises(InvalidRule) as refused:
+        kinds()["words"].parse({"words": []})
+    assert str(refused.value.text).startswith("`listed`: ")

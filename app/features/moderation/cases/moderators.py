@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from app.adapters.discord.errors import DiscordRefused, NotFound
+from app.adapters.discord.priority import Priority
+from app.adapters.discord.rest import DiscordRest
 from app.adapters.postgres.pool import Conn, Pool, transaction
-from app.errors import UserError
+from app.errors import AppError, UserError
 from app.features.moderation import carry_out
 from app.features.moderation.audit import AuditEntry, AuditLog
 from app.features.moderation.authority import Authority, protection_of
 from app.features.moderation.carry_out import CarryOut
 from app.features.moderation.cases import store
 from app.features.moderation.cases.store import Case, NewCase
+from app.features.moderation.directory import LOOKUP_SECONDS
 from app.features.moderation.models import Sanction
+from app.features.moderation.notices import refused
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.locale.text import t
 from app.snowflake import GuildId, UserId
 from app.streams.store import cancel
 from app.tenancy.guild_settings import GuildSettings
 
+log = logging.getLogger(__name__)
+
+UNKNOWN_BAN = 10026
+"""Discord's code for somebody who is not banned (contract section 4.8)."""
 MAX_TIMEOUT = timedelta(days=28)
 """Discord's longest timeout (contract section 4.4)."""
 SUPERSEDED = {
@@ -36,6 +46,7 @@ class Moderators:
     def __init__(
         self,
         pool: Pool,
+        discord: DiscordRest,
         authority: Authority,
         audit: AuditLog,
         carry: CarryOut,
@@ -43,6 +54,7 @@ class Moderators:
         clock: Callable[[], datetime],
     ) -> None:
         self._pool = pool
+        self._discord = discord
         self._authority = authority
         self._audit = audit
         self._carry = carry
@@ -64,7 +76,8 @@ class Moderators:
     ) -> Case:
         """Do it and return the case as it is now.
 
-        Raises UserError with authority's refusal, or when Discord refused; the case then says so too.
+        Raises UserError with authority's refusal, when there is nothing to be lifted, or when Discord refused; the
+        case then says so too.
         """
         settings = await self._settings.get(guild, FEATURE, ModerationSettings)
         refusal = await self._authority.check(
@@ -72,6 +85,8 @@ class Moderators:
         )
         if refusal is not None:
             raise UserError(refusal.text)
+        if sanction in carry_out.LIFTING:
+            await self._need_something_to_lift(guild, target, sanction, action_key)
         now = self._clock()
         new = NewCase(
             guild_id=guild,
@@ -99,14 +114,45 @@ class Moderators:
             await self._audit.append(conn, guild, entry, now)
         case = await self._carry.case(case, allowed=True)
         if case.state == "failed":
-            raise UserError(
-                t(
-                    "Case {number} was recorded, but Discord refused: {problem}.",
-                    number=str(case.number),
-                    problem=str(case.problem),
-                )
-            )
+            raise UserError(refused(case))
         return case
+
+    async def _need_something_to_lift(
+        self, guild: GuildId, target: UserId, sanction: Sanction, action_key: str
+    ) -> None:
+        """Raise UserError if neither Discord has the sanction nor a case is about to put it on.
+
+        An order that came before is not judged again: it may have lifted the sanction itself.
+        """
+        async with transaction(self._pool) as conn:
+            if await store.case_of_action(conn, guild, action_key) is not None:
+                return
+            ours = await store.running(conn, guild, target, SUPERSEDED[sanction])
+        if any(case.state == "recorded" for case in ours) or await self._stands(guild, target, sanction):
+            return
+        mention = f"<@{target}>"
+        if sanction is Sanction.UNBAN:
+            raise UserError(t("{member} is not banned. There is nothing to lift.", member=mention))
+        raise UserError(t("{member} is not timed out. There is nothing to lift.", member=mention))
+
+    async def _stands(self, guild: GuildId, target: UserId, sanction: Sanction) -> bool:
+        """Return whether Discord has what is to be lifted; if it cannot be asked, say yes and let it answer."""
+        try:
+            if sanction is Sanction.UNBAN:
+                await self._discord.get_guild_ban(
+                    guild, target, priority=Priority.MODERATION, deadline=LOOKUP_SECONDS
+                )
+                return True
+            member = await self._discord.get_guild_member(
+                guild, target, priority=Priority.MODERATION, deadline=LOOKUP_SECONDS
+            )
+            until = member.get("communication_disabled_until")
+            return until is not None and datetime.fromisoformat(until) > self._clock()
+        except NotFound as error:
+            return error.discord_code != UNKNOWN_BAN
+        except (AppError, DiscordRefused, TimeoutError, ValueError) as error:
+            log.warning("lifting: lookup failed", extra={"guild_id": guild, "error": type(error).__name__})
+            return True
 
     async def _supersede(self, conn: Conn, case: Case, by: UserId) -> None:
         """Mark the cases of what the order lifts or shortens, and take their ends off the schedule."""

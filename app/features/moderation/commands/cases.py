@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from app.errors import UserError
+from app.features.moderation.authority import explained
 from app.features.moderation.cases.lifting import Lifting
 from app.features.moderation.cases.moderators import Moderators
 from app.features.moderation.cases.store import Case
-from app.features.moderation.notices import LOGGED
+from app.features.moderation.notices import LOGGED, refused
 from app.interactions.components import Button
 from app.interactions.context import Call, Click
 from app.interactions.custom_id import Bound
@@ -19,7 +20,7 @@ from app.interactions.options import Option
 from app.interactions.payloads import Member, User
 from app.interactions.permissions import Level
 from app.interactions.replies import Reply
-from app.locale.text import Text, t, tn
+from app.locale.text import Text, joined, t, tn
 from app.snowflake import UserId
 
 PAGE = 8
@@ -62,13 +63,7 @@ async def undo(
     """Lift a case, and write that down as a case."""
     lifted = await lifting.undo(call.guild, number, by=call.user.id)
     if lifted.state == "failed":
-        raise UserError(
-            t(
-                "Case {number} was recorded, but Discord refused: {problem}.",
-                number=str(lifted.number),
-                problem=str(lifted.problem),
-            )
-        )
+        raise UserError(refused(lifted))
     return Reply.private(
         t("Case {old} is undone: case {number}.", old=str(number), number=str(lifted.number))
     )
@@ -112,17 +107,23 @@ def _page(user: UserId, found: list[Case], strikes: int) -> tuple[tuple[Text, li
         count=strikes,
         member=f"<@{user}>",
     )
-    lines = []
-    for found_case in shown:
-        who = "" if found_case.moderator_id is None else f" · <@{found_case.moderator_id}>"
-        mark = " · ~~" if found_case.state == "lifted" else " · "
-        end = "~~" if found_case.state == "lifted" else ""
-        lines.append(
-            f"**{found_case.number}** <t:{int(found_case.opened_at.timestamp())}:d> "
-            f"{found_case.sanction}{who}{mark}{found_case.reason[:150]}{end}"
-        )
     buttons = [Button(older.to(user=user, before=shown[-1].number), t("Older"))] if len(found) > PAGE else []
-    return (heading, [Embed(description="\n".join(lines))]), buttons
+    return (heading, [Embed(description=joined([_line(one) for one in shown]))]), buttons
+
+
+def _line(found: Case) -> Text:
+    """One case of a record; what was lifted is crossed out."""
+    lifted, reason = found.state == "lifted", found.reason[:150].strip()
+    what = LOGGED[found.sanction]
+    parts = [] if found.moderator_id is None else [f"<@{found.moderator_id}>"]
+    if reason:
+        parts.append(f"~~{reason}~~" if lifted else reason)
+    params = {
+        "head": f"**{found.number}** <t:{int(found.opened_at.timestamp())}:d>",
+        "what": Text("~~{what}~~", params={"what": what}) if lifted and not reason else what,
+        "rest": "".join(f" · {part}" for part in parts),
+    }
+    return Text("{head} {what}{rest}", params=params)
 
 
 def embed_of(found: Case) -> Embed:
@@ -142,10 +143,10 @@ def embed_of(found: Case) -> Embed:
     if found.notified is not None:
         fields.append(Field(t("Notified"), t("yes") if found.notified else t("no"), inline=True))
     if found.problem is not None:
-        fields.append(Field(t("Problem"), found.problem, inline=True))
+        fields.append(Field(t("Problem"), explained(found.problem), inline=True))
     return Embed(
         title=t("Case {number}: {what}", number=str(found.number), what=LOGGED[found.sanction]),
-        description=found.reason or None,
+        description=found.reason.strip() or None,
         fields=tuple(fields),
         timestamp=found.opened_at,
     )

@@ -23,7 +23,7 @@ from app.interactions.options import Option
 from app.interactions.payloads import Channel, ChannelType, Role
 from app.interactions.permissions import Level
 from app.interactions.replies import Reply
-from app.locale.text import Text, t
+from app.locale.text import t
 from app.snowflake import RoleId
 
 TEXT_CHANNELS = (
@@ -69,15 +69,15 @@ class Category(Enum):
     OTHER = "other"
 
 
-def changed(settings: ModerationSettings, said: Text | None = None) -> Reply:
+def changed(settings: ModerationSettings, *, machines: bool = True) -> Reply:
     """Show the settings as they are now."""
-    return Reply.private(said or t("Changed. Now it is so:"), embeds=[embed_of(settings)])
+    return Reply.private(t("Changed. Now it is so:"), embeds=[embed_of(settings, machines=machines)])
 
 
 @moderation.slash("view", "Show the settings")
 async def view(call: Call, *, editing: SettingsEditing) -> Reply:
     """Show everything."""
-    return Reply.private(embeds=[embed_of(await editing.get(call.guild))])
+    return Reply.private(embeds=[embed_of(await editing.get(call.guild), machines=editing.machines)])
 
 
 @moderation.slash("channels", "Where cases are logged and reviews are posted")
@@ -179,6 +179,8 @@ async def ladder(
     minutes = None if duration is None else _minutes(duration)
     if sanction is Sanction.TIMEOUT and minutes is None:
         raise UserError(t("A timeout needs a duration."))
+    if minutes is not None and sanction not in {Sanction.TIMEOUT, Sanction.BAN}:
+        raise UserError(t("Only a timeout and a ban can have a duration."))
 
     def change(old: ModerationSettings) -> dict[str, object]:
         steps = [step for step in old.ladder if step.strikes != strikes]
@@ -251,7 +253,8 @@ async def ai(
     given = {"provider_enabled": provider, "agent_enabled": agent}
     wanted = {name: value for name, value in given.items() if value is not None}
     _require(wanted)
-    return changed(await editing.change(call.guild, lambda _: dict(wanted), by=call.user.id))
+    settings = await editing.change(call.guild, lambda _: dict(wanted), by=call.user.id)
+    return changed(settings, machines=editing.machines)
 
 
 class PolicyForm(Form):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.settings import ModerationSettings, Step
 from app.interactions.embeds import Embed, Field
@@ -20,8 +22,8 @@ POLICY_SHOWN = 300
 """Characters of the policy's text that are shown."""
 
 
-def embed_of(settings: ModerationSettings) -> Embed:
-    """Show the settings."""
+def embed_of(settings: ModerationSettings, *, machines: bool = True) -> Embed:
+    """Show the settings. `machines`: there is a key for stages 2 and 3."""
     roles = " ".join(f"<@&{role}>" for role in settings.moderator_roles[:20])
     exempt = " ".join(
         [
@@ -42,14 +44,7 @@ def embed_of(settings: ModerationSettings) -> Embed:
             Field(t("Ladder"), _ladder(settings.ladder)),
             Field(t("Thresholds"), _thresholds(settings)),
             Field(t("Options"), _options(settings)),
-            Field(
-                t("Stages 2 and 3"),
-                t(
-                    "Moderation API: {provider} · agent: {agent}",
-                    provider=_yes(settings.provider_enabled),
-                    agent=_yes(settings.agent_enabled),
-                ),
-            ),
+            Field(t("Stages 2 and 3"), _stages(settings, machines)),
             Field(t("Policy of this server"), shown or t("none")),
         ),
     )
@@ -61,6 +56,17 @@ def _channel(channel: int | None) -> Text | str:
 
 def _yes(value: bool) -> Text:
     return t("yes") if value else t("no")
+
+
+def _stages(settings: ModerationSettings, machines: bool) -> Text:
+    said = t(
+        "Moderation API: {provider} · agent: {agent}",
+        provider=_yes(settings.provider_enabled),
+        agent=_yes(settings.agent_enabled),
+    )
+    if machines or not (settings.provider_enabled or settings.agent_enabled):
+        return said
+    return joined([said, t("This bot has no `OPENAI_API_KEY`: only rules judge.")])
 
 
 def _severity(settings: ModerationSettings, severity: Severity) -> Text:
@@ -84,10 +90,10 @@ def _ladder(steps: tuple[Step, ...]) -> Text:
         else:
             lines.append(
                 t(
-                    "{strikes}: {sanction}, {minutes} min",
+                    "{strikes}: {sanction}, {duration}",
                     strikes=strikes,
                     sanction=SANCTIONS[step.sanction],
-                    minutes=step.minutes,
+                    duration=timedelta(minutes=step.minutes),
                 )
             )
     return joined(lines)
@@ -104,7 +110,7 @@ def _thresholds(settings: ModerationSettings) -> Text:
 def _options(settings: ModerationSettings) -> Text:
     return joined(
         [
-            t("Timeouts of policy last {minutes} min", minutes=settings.timeout_minutes),
+            t("Timeouts of policy last {duration}", duration=timedelta(minutes=settings.timeout_minutes)),
             tn(
                 "Strikes are forgotten after {count} day",
                 "Strikes are forgotten after {count} days",

@@ -64,7 +64,11 @@ Known = Annotated[str, Option("Which rule", max_length=50, autocomplete=rule_nam
 
 
 def saved(stored: Rule) -> Reply:
-    """Say that a rule is in force, everywhere and at once."""
+    """Say that a rule is in force, everywhere and at once, or why it is not."""
+    if not stored.enabled:
+        return Reply.private(
+            t("“{name}” is saved and stays off. `/rule switch` switches it on.", name=stored.name)
+        )
     if stored.shadow:
         return Reply.private(t("“{name}” is saved in shadow: it records and does nothing.", name=stored.name))
     return Reply.private(t("“{name}” is in force.", name=stored.name))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from app.errors import UserError
 from app.features.moderation.commands.duration import parse_duration
+from app.features.moderation.commands.moderation_view import SANCTIONS
 from app.features.moderation.commands.rule import Consequence, Known, rule, saved
 from app.features.moderation.models import Sanction, Severity
 from app.features.moderation.rules.domains.fetching import fetch
@@ -22,7 +23,7 @@ from app.interactions.payloads import Attachment, Channel, Role
 from app.interactions.permissions import Permission
 from app.interactions.replies import Reply
 from app.jobs.declare import Work, job
-from app.locale.text import Text, t, tn
+from app.locale.text import Text, joined, t, tn
 from app.snowflake import UserId
 
 LONGEST = timedelta(days=366)
@@ -230,11 +231,16 @@ def _summary(found: Backtest, name: str) -> Text:
 def _embeds(found: Backtest, guild: int) -> list[Embed]:
     if not found.hits:
         return []
-    sanctions = "\n".join(f"{sanction}: {count}" for sanction, count in found.sanctions.most_common())
+    sanctions = joined(
+        [
+            Text("{what}: {count}", params={"what": SANCTIONS[Sanction(sanction)], "count": count})
+            for sanction, count in found.sanctions.most_common()
+        ]
+    )
     examples = "\n".join(
         f"https://discord.com/channels/{guild}/{one.channel_id}/{one.message_id} "
         f"<@{one.user_id}>: {one.excerpt.replace('`', chr(39))}"
         for one in found.examples
     )
-    fields = (Field(t("Would have done"), sanctions[:1024]),)
+    fields = (Field(t("Would have done"), sanctions),)
     return [Embed(title=t("Examples"), description=examples[:4000] or None, fields=fields)]

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from app.features.moderation.notices import refused
 from app.features.moderation.review.act import Act
 from app.features.moderation.review.queue import Resolved, Reviews
 from app.features.moderation.review.store import Item
@@ -91,11 +92,7 @@ def answer(click: Click, resolved: Resolved, catalogue: Catalogue) -> Reply:
     if not resolved.done:
         said = t("This has changed meanwhile. Here it is as it is now.")
     elif resolved.case is not None and resolved.case.state == "failed":
-        said = t(
-            "Case {number} was recorded, but Discord refused: {problem}.",
-            number=str(resolved.case.number),
-            problem=str(resolved.case.problem),
-        )
+        said = refused(resolved.case)
     if click.message.flags & MessageFlag.EPHEMERAL:
         return Reply.update(said, *rows(item), _next(item), embeds=[embed_of(item)])
     locale = catalogue.choose(click.interaction.guild_locale, click.locale)

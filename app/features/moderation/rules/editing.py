@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,8 @@ from app.tenancy.guild_settings import GuildSettings
 
 MAX_RULES = 100
 """Rules per guild: each is looked at for every message."""
+BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs to Unicode that nobody sees: Hangul fillers, the empty Braille pattern."""
 
 
 class RuleEditing:
@@ -51,7 +54,12 @@ class RuleEditing:
         expires_at: datetime | None = None,
         by: UserId,
     ) -> Rule:
-        """Create or replace the rule of that name; its exemptions stay. Raises InvalidRule for wrong settings."""
+        """Create or replace the rule of that name; its exemptions stay. Raises InvalidRule for wrong settings.
+
+        A rule of another kind is not replaced: what it looks for would be lost.
+        """
+        if not _visible(name):
+            raise InvalidRule(t("A rule's name needs a character that can be seen."))
         found = kinds()[kind]
         parsed = found.parse(settings)
         try:
@@ -61,7 +69,16 @@ class RuleEditing:
             raise InvalidRule(t("This cannot be used: {problem}", problem=problem)) from None
         async with transaction(self._pool) as conn:
             known = await store.all_rules(conn, guild)
-            if len(known) >= MAX_RULES and name not in {rule.name for rule in known}:
+            before = next((rule for rule in known if rule.name == name), None)
+            if before is not None and before.kind != kind:
+                raise InvalidRule(
+                    t(
+                        "“{name}” is a rule of another kind: `{kind}`. Choose another name, or remove that rule first.",
+                        name=name,
+                        kind=before.kind,
+                    )
+                )
+            if len(known) >= MAX_RULES and before is None:
                 raise UserError(t("A server can have {count} rules. Remove one first.", count=MAX_RULES))
             of_kind = sum(rule.kind == kind for rule in known if rule.name != name)
             if found.most is not None and of_kind >= found.most:
@@ -71,7 +88,6 @@ class RuleEditing:
                         count=found.most,
                     )
                 )
-            before = next((rule for rule in known if rule.name == name), None)
             await self._need_lists(conn, guild, found.lists(parsed) if found.lists else ())
             rule = await store.put_rule(
                 conn,
@@ -165,6 +181,10 @@ class RuleEditing:
                 conn, guild, AuditEntry("rule.removed", f"rule:{rule.rule_id}", by), self._clock()
             )
         await self._settings.announce(guild, MODULE)
+
+
+def _visible(name: str) -> bool:
+    return any(unicodedata.category(one)[0] in "LNPS" and one not in BLANK for one in name)
 
 
 def _try_out(kind: RuleKind, settings: BaseModel) -> None:

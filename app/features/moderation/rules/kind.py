@@ -27,6 +27,15 @@ class InvalidRule(UserError):
     """The settings of a rule are wrong; the text says which and how."""
 
 
+OPTIONS = {
+    ("words", "words"): "listed",
+    ("regex", "patterns"): "pattern",
+    ("links", "protected"): "protect",
+    ("invites", "allowed_codes"): "allowed",
+    ("invites", "allowed_guilds"): "partners",
+    ("attachments", "types"): "content",
+}
+"""The option of `/rule` that holds a kind's setting, where it is called otherwise."""
 PART = 4_500
 """Characters that are judged in one piece: more than the longest message or embed has. Forwards, embeds and files
 make longer texts, whose parts are judged one by one: no single match call takes long."""
@@ -207,10 +216,14 @@ class RuleKind:
             return self.settings.model_validate(settings)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in problem["loc"]) or self.name
-            raise InvalidRule(
-                t("`{field}`: {problem}", field=where, problem=problem_message(problem))
-            ) from None
+            field = str(problem["loc"][0]) if problem["loc"] else self.name
+            option, said = OPTIONS.get((self.name, field), field), problem_message(problem)
+            if len(problem["loc"]) > 1 and isinstance(problem["input"], str):
+                entry = problem["input"][:60]
+                raise InvalidRule(
+                    t("`{field}`, “{entry}”: {problem}", field=option, entry=entry, problem=said)
+                ) from None
+            raise InvalidRule(t("`{field}`: {problem}", field=option, problem=said)) from None
 
 
 @cache

@@ -18,7 +18,7 @@ from app.features.moderation.cases.purges import store
 from app.features.moderation.cases.purges.filters import Filters, split_by_age
 from app.features.moderation.cases.store import Case, NewCase
 from app.features.moderation.models import Sanction
-from app.features.moderation.notices import Notices
+from app.features.moderation.notices import Notices, refused
 from app.features.moderation.settings import FEATURE, ModerationSettings
 from app.locale.text import Text, t
 from app.snowflake import ChannelId, GuildId, UserId
@@ -99,13 +99,7 @@ class Purging:
                 raise UserError(
                     t("I may not delete messages here. Grant my role Manage Messages in this channel. (E006)")
                 )
-            raise UserError(
-                t(
-                    "Case {number} was recorded, but Discord refused: {problem}.",
-                    number=str(case.number),
-                    problem=str(case.problem),
-                )
-            )
+            raise UserError(refused(case))
         return Purged(case, len(purge.message_ids))
 
     async def _record(
