@@ -6,6 +6,6 @@ keeper stops the servers and leaves. So they start once, are shared, and stop cl
 started again under the same URL.
 """
 
-from app.adapters.embedded.stores import StoreUrls, embedded_stores
+from app.adapters.embedded.stores import StoreUrls, check_database_url, embedded_stores
 
-__all__ = ["StoreUrls", "embedded_stores"]
+__all__ = ["StoreUrls", "check_database_url", "embedded_stores"]

@@ -16,6 +16,7 @@ import redis
 
 from app.adapters.embedded import embedded_stores
 from app.adapters.embedded.stores import EmbeddedServerError
+from app.errors import ConfigurationError
 from app.settings import Settings
 
 pytestmark = pytest.mark.process
@@ -150,6 +151,24 @@ def test_configured_servers_start_nothing(tmp_path: Path) -> None:
     with embedded_stores(settings) as urls:
         assert (urls.database, urls.redis) == ("postgresql://x", "redis://y")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_database_url_that_nobody_can_read_is_named_without_its_password(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, DATABASE_URL="postgresql://u:secret%zz@h/x", REDIS_URL="redis://y")
+    with pytest.raises(ConfigurationError, match="DATABASE_URL") as caught, embedded_stores(settings):
+        pass
+    assert "secret" not in str(caught.value)
+    with embedded_stores(settings, postgres=False) as urls:  # an ingester has no use for it
+        assert urls.redis == "redis://y"
+
+
+def test_a_data_dir_where_no_folder_can_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigurationError, match="DATA_DIR"),
+        embedded_stores(settings_for(tmp_path / "file")),
+    ):
+        pass
 
 
 def test_processes_of_a_folder_with_different_settings_are_told(tmp_path: Path) -> None:
