@@ -37,11 +37,13 @@ class AppError(Exception):
 
 
 class ConfigurationError(AppError):
-    """A setting is missing or wrong."""
+    """A setting is missing or wrong. `also` are others that were found wrong with it."""
 
-    def __init__(self, variable: str, problem: str) -> None:
+    def __init__(self, variable: str, problem: str, *, also: tuple[ConfigurationError, ...] = ()) -> None:
         super().__init__(f"{variable}: {problem}")
         self.variable = variable
+        self.problem = problem
+        self.also = also
 
 
 class UserError(AppError):

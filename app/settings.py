@@ -42,7 +42,7 @@ class Settings(BaseModel):
         "DISCORD_TOKEN", None, "Bot token from the Developer Portal.", secret=True
     )
     discord_application_id: int | None = _env(
-        "DISCORD_APPLICATION_ID", None, "Application id (a snowflake).", gt=0
+        "DISCORD_APPLICATION_ID", None, "Application id (a snowflake).", gt=0, lt=2**63
     )
     discord_public_key: str | None = _env(
         "DISCORD_PUBLIC_KEY", None, "Ed25519 public key of the application, 64 hex digits."
@@ -131,7 +131,11 @@ class Settings(BaseModel):
     shards_per_cluster: int | None = _env("SHARDS_PER_CLUSTER", None, "Shards per process.", ge=1)
     cluster_count: int | None = _env("CLUSTER_COUNT", None, "Processes of this instance.", ge=1)
     health_port: int = _env(
-        "HEALTH_PORT", 3000, "Health port of the first ingester process; the next take +2, +3 ...", ge=0
+        "HEALTH_PORT",
+        3000,
+        "Health port of the first ingester process; the next take +2, +3 ...",
+        ge=0,
+        le=65535,
     )
     stream_max_entries: int = _env(
         "STREAM_MAX_ENTRIES",
@@ -140,9 +144,9 @@ class Settings(BaseModel):
         ge=1000,
     )
     manager_health_port: int = _env(
-        "MANAGER_HEALTH_PORT", 3001, "Health port of the ingester's supervisor.", ge=0
+        "MANAGER_HEALTH_PORT", 3001, "Health port of the ingester's supervisor.", ge=0, le=65535
     )
-    worker_health_port: int = _env("WORKER_HEALTH_PORT", 3100, "Health port of a worker.", ge=0)
+    worker_health_port: int = _env("WORKER_HEALTH_PORT", 3100, "Health port of a worker.", ge=0, le=65535)
     worker_concurrency: int = _env(
         "WORKER_CONCURRENCY", 16, "Events that a worker handles at once, per consumer group.", ge=1, le=1000
     )
@@ -193,6 +197,15 @@ class Settings(BaseModel):
             raise ValueError(message)
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        # As below. What follows the scheme is libpq's to judge, when the URL is first used.
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            message = "must start with postgresql:// or postgres://"
+            raise ValueError(message)
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
@@ -222,7 +235,7 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Build the settings. Empty values count as unset. Raises ConfigurationError."""
+        """Build the settings. Empty values count as unset. Raises ConfigurationError, with all that is wrong."""
         source = os.environ if environment is None else environment
         values: dict[str, str] = {}
         for field in cls.model_fields.values():
@@ -236,10 +249,12 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise ConfigurationError(
-                str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
-            ) from None
+            wrong: dict[str, str] = {}
+            for each in error.errors(include_input=False, include_url=False):
+                wrong.setdefault(str(each["loc"][0]), each["msg"].removeprefix("Value error, "))
+            (variable, problem), *others = wrong.items()
+            also = tuple(ConfigurationError(*other) for other in others)
+            raise ConfigurationError(variable, problem, also=also) from None
 
     @property
     def user_agent(self) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 
 from app.errors import ProcessCrashed
 from app.observability import metrics
+from app.shard_plan import ShardPlan
 from ingester.cluster_process import ClusterProcess
 from ingester.control import Setup
 from ingester.reconnect import backoff
-from ingester.shard_plan import ShardPlan
 
 log = logging.getLogger(__name__)
 

@@ -21,13 +21,13 @@ from app.errors import ConfigurationError, DiscordUnreachable, InvalidShardPlan
 from app.observability import metrics
 from app.observability.health import serve_health
 from app.settings import Settings
+from app.shard_plan import ShardPlan, make_plan
 from ingester import keys
 from ingester.fleet import Fatal, Fleet, is_degraded
 from ingester.gateway_bot import AskedToWait, GatewayBot, StartLimit, ask_gateway_bot
 from ingester.placement import moves, place
 from ingester.registry import Card, Registry, Roll
 from ingester.resharding import Step, part_of
-from ingester.shard_plan import ShardPlan, make_plan
 
 log = logging.getLogger(__name__)
 

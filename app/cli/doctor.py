@@ -19,11 +19,16 @@ from app.adapters.discord.rest import DiscordRest
 from app.adapters.embedded import StoreUrls, embedded_stores
 from app.adapters.postgres.migrate import pending
 from app.adapters.redis.client import open_redis
-from app.errors import AppError, ConfigurationError
+from app.admission.proxies import ClientAddresses
+from app.errors import AppError, ConfigurationError, InvalidShardPlan
+from app.keyring import key_file, load_keyring
 from app.settings import Settings
+from app.shard_plan import make_plan
 
 FREE_BYTES = 500 * 2**20
 """Below this much free space in DATA_DIR the doctor warns (E009)."""
+DISCORD_SECONDS = 8.0
+"""Discord is asked for no longer: somebody waits for the report."""
 
 
 class Verdict(Enum):
@@ -46,7 +51,13 @@ class Finding:
 @click.command()
 def doctor() -> None:
     """Check settings, PostgreSQL, Redis and Discord; exit status 1 if anything is wrong."""
-    settings = Settings.from_environment()
+    try:
+        settings = Settings.from_environment()
+    except ConfigurationError as error:
+        *others, last = error, *error.also
+        for each in others:
+            click.echo(f"gatehouse: {each.for_operator()}", err=True)
+        raise last from None
     for line in describe(settings):
         click.echo(line)
     click.echo()
@@ -84,14 +95,16 @@ async def _report(settings: Settings) -> bool:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Yield one finding per thing that can be right or wrong."""
-    for check in (_disk, _public_key, _application):
+    for check in (_disk, _public_key, _application, _keys, _proxies, _shards):
         yield check(settings)
     stores = embedded_stores(settings)
     try:
         urls = await asyncio.to_thread(stores.__enter__)
     except AppError as error:
-        subject = error.variable if isinstance(error, ConfigurationError) else "stores"
-        yield Finding(Verdict.WRONG, subject, error.for_operator())
+        if isinstance(error, ConfigurationError):
+            yield Finding(Verdict.WRONG, error.variable, error.problem)
+        else:
+            yield Finding(Verdict.WRONG, "stores", error.for_operator())
         return
     try:
         yield await asyncio.to_thread(_postgres, settings, urls)
@@ -102,8 +115,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _disk(settings: Settings) -> Finding:
-    folder = settings.data_dir if settings.data_dir.exists() else settings.data_dir.absolute().parent
+    data_dir = settings.data_dir.absolute()
+    folder = next(each for each in (data_dir, *data_dir.parents) if os.path.lexists(each))
     try:
+        if not folder.is_dir():
+            return Finding(Verdict.WRONG, "DATA_DIR", f"{folder} is no folder; set another")
         free = shutil.disk_usage(folder).free
     except OSError as error:
         return Finding(
@@ -135,6 +151,33 @@ def _application(settings: Settings) -> Finding:
             Verdict.WRONG, "DISCORD_APPLICATION_ID", "not set; copy it from General Information in the portal"
         )
     return Finding(Verdict.OK, "DISCORD_APPLICATION_ID", str(settings.discord_application_id))
+
+
+def _keys(settings: Settings) -> Finding:
+    if settings.custom_id_keys is None and not os.path.lexists(key_file(settings)):
+        return Finding(Verdict.OK, "CUSTOM_ID_KEYS", "not set; made at the first start and kept in DATA_DIR")
+    try:
+        keyring = load_keyring(settings)
+    except ConfigurationError as error:
+        return Finding(Verdict.WRONG, error.variable, error.problem)
+    return Finding(Verdict.OK, "CUSTOM_ID_KEYS", f"{keyring.newest.kid} signs")
+
+
+def _proxies(settings: Settings) -> Finding:
+    try:
+        ClientAddresses(settings.trusted_proxies)
+    except ConfigurationError as error:
+        return Finding(Verdict.WRONG, error.variable, error.problem)
+    return Finding(Verdict.OK, "TRUSTED_PROXIES", f"{len(settings.trusted_proxies)} set")
+
+
+def _shards(settings: Settings) -> Finding:
+    """Find what no number that Discord might recommend puts right."""
+    try:
+        make_plan(settings, recommended=settings.cluster_count or 1)
+    except InvalidShardPlan as error:
+        return Finding(Verdict.WRONG, "shards", error.for_operator())
+    return Finding(Verdict.OK, "shards", "the settings fit together")
 
 
 def _postgres(settings: Settings, urls: StoreUrls) -> Finding:
@@ -173,7 +216,7 @@ async def _redis_and_discord(settings: Settings, urls: StoreUrls) -> AsyncIterat
 
 async def _discord(settings: Settings, discord: DiscordRest) -> Finding:
     try:
-        application = await discord.get_current_application()
+        application = await discord.get_current_application(deadline=DISCORD_SECONDS)
     except AppError as error:
         return Finding(Verdict.WRONG, "DISCORD_TOKEN", error.for_operator())
     wanted = settings.discord_application_id

@@ -143,7 +143,7 @@ def _listen(host: str, port: int, variable: str, tries: int) -> socket.socket:
             listener.bind((host, candidate))
             # Only a listening socket keeps the port: with SO_REUSEADDR two may be bound to it.
             listener.listen(128)
-        except OSError:
+        except (OSError, OverflowError):  # taken, or beyond 65535
             listener.close()
             continue
         if candidate != port:

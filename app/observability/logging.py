@@ -7,6 +7,7 @@ that handles secrets does not log them in the first place.
 
 from __future__ import annotations
 
+import errno
 import logging
 import logging.handlers
 import re
@@ -16,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from app.errors import DiskFull
+from app.errors import ConfigurationError, DiskFull
 from app.settings import Settings
 
 REDACTED = "[redacted]"
@@ -58,7 +59,10 @@ def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Muta
 
 
 def configure_logging(settings: Settings, process: str) -> None:
-    """Send all logs of this process to one place, as JSON lines with `process`. Raises DiskFull (E009)."""
+    """Send all logs of this process to one place, as JSON lines with `process`.
+
+    Raises DiskFull (E009), and ConfigurationError for a DATA_DIR where no file can be.
+    """
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -125,4 +129,7 @@ def _handler(settings: Settings, process: str) -> logging.Handler:
             encoding="utf-8",
         )
     except OSError as error:
-        raise DiskFull(f"cannot write logs to {folder}: {error.strerror}") from None
+        problem = f"cannot write logs to {folder}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(problem) from None
+        raise ConfigurationError("DATA_DIR", problem) from None

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app import catalog
+from app.adapters.embedded import check_database_url
 from app.adapters.redis.shared_connection import open_shared_connection
 from app.admission.gate import SCRIPT, Gate
 from app.admission.limits import InteractionLimits, Limit
@@ -40,6 +41,7 @@ from app.interactions.signature import Verifier
 from app.jobs.late_answers import LateAnswers
 from app.jobs.queue import JobQueue
 from app.jobs.sealing import Sealer
+from app.keyring import load_keyring
 from app.observability import metrics
 from app.observability.health import health_routes, watch_loop
 from app.runtime import Runtime, open_runtime
@@ -183,8 +185,17 @@ async def _server_error(_request: Request, error: Exception) -> Response:
     return JSONResponse({"message": f"Something went wrong here (incident {incident})."}, 500)
 
 
+def check_settings(settings: Settings) -> None:
+    """Raise what `open_parts` would for a wrong setting, but before uvicorn has three log lines of its own to add."""
+    settings.require("discord_application_id", "discord_public_key")
+    ClientAddresses(settings.trusted_proxies)
+    check_database_url(settings)
+    load_keyring(settings)
+
+
 async def serve(settings: Settings, *, features: tuple[Feature, ...] = catalog.FEATURES) -> None:
     """Serve until SIGTERM or SIGINT. Raises what `open_parts` raises, and ConfigurationError for a taken PORT."""
+    check_settings(settings)
     metrics.watch_gc()
     app = create_app(settings, features=features)
     with listen(settings.host, settings.port) as listener:

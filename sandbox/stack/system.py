@@ -49,10 +49,14 @@ class System:
 
     async def run(self) -> int:
         """Start everything, wait for Ctrl-C or SIGTERM, stop everything; return the exit status."""
-        self._data.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._data / "system.lock", Mode.EXCLUSIVE)
         address = self._data / "system.url"
-        if not lock.acquire(wait=False):
+        try:
+            self._data.mkdir(parents=True, exist_ok=True)
+            free = lock.acquire(wait=False)
+        except OSError as error:
+            raise ConfigurationError("DATA_DIR", f"cannot write to {self._data}: {error.strerror}") from None
+        if not free:
             where = address.read_text(encoding="utf-8") if address.exists() else "starting"
             raise AlreadyRuns(f"Gatehouse already runs in {self._data}: {where}")
         loop = asyncio.get_running_loop()
@@ -102,6 +106,8 @@ class System:
             "WORKER_HEALTH_PORT": settings.worker_health_port,
         }
         for variable, port in wanted.items():
+            if not 0 <= port <= 65535:  # SANDBOX_PORT: the others are checked as settings
+                raise ConfigurationError(variable, "must be 0 to 65535")
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:

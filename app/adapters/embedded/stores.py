@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.adapters.embedded.binaries import postgres_binaries, redis_server_binary
 from app.adapters.embedded.locks import FileLock, Mode
-from app.errors import AppError
+from app.errors import AppError, ConfigurationError
 from app.settings import Settings
 
 
@@ -36,8 +36,11 @@ def embedded_stores(
 
     `postgres` and `redis` say which stores the caller needs; one that is neither needed nor set has an empty URL.
     `durable=False` (tests) trades safety against a power cut for speed.
-    Raises ConfigurationError when a server is neither configured nor installed, EmbeddedServerError if it fails.
+    Raises ConfigurationError when a server is neither configured nor installed, when DATABASE_URL cannot be read or
+    DATA_DIR cannot be written; EmbeddedServerError if a server fails.
     """
+    if postgres:
+        check_database_url(settings)
     database_url = settings.database_url.get_secret_value() if settings.database_url else ""
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     if (database_url or not postgres) and (redis_url or not redis):
@@ -48,9 +51,12 @@ def embedded_stores(
     if not redis_url:
         redis_server_binary()
     folder = settings.data_dir.absolute() / "embedded"
-    folder.mkdir(parents=True, exist_ok=True)
     starting = FileLock(folder / "start.lock", Mode.EXCLUSIVE)
-    starting.acquire()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        starting.acquire()
+    except OSError as error:
+        raise ConfigurationError("DATA_DIR", f"cannot write to {folder}: {error.strerror}") from None
     try:
         # Waits while a leaving keeper, which holds this lock exclusively, stops the servers.
         using = FileLock(folder / "users.lock", Mode.SHARED)
@@ -74,6 +80,23 @@ def embedded_stores(
         yield urls
     finally:
         using.release()
+
+
+def check_database_url(settings: Settings) -> None:
+    """Raise ConfigurationError for a DATABASE_URL that libpq cannot read; one that is unset is fine."""
+    if settings.database_url is None:
+        return
+    # Here, so that an ingester, which has no database, does not load psycopg.
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        conninfo_to_dict(settings.database_url.get_secret_value())
+    except ProgrammingError:  # its text may quote the password
+        raise ConfigurationError(
+            "DATABASE_URL",
+            "is no URL that PostgreSQL reads; expected postgresql://user:password@host:5432/name",
+        ) from None
 
 
 def _start_keeper(folder: Path, *, postgres: bool, redis: bool, durable: bool) -> None:

@@ -13,12 +13,12 @@ import pytest
 from app.errors import ProcessCrashed
 from app.observability import metrics
 from app.settings import Settings
+from app.shard_plan import ShardPlan
 from ingester import cluster_process, fleet
 from ingester.cluster_process import ClusterProcess
 from ingester.control import Setup
 from ingester.fleet import Fatal, Fleet
 from ingester.registry import LeaseRow, Roll
-from ingester.shard_plan import ShardPlan
 from ingester.supervisor import Supervisor
 from tests.fixtures.gateway import TOKEN, ScriptedGateway
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidShardPlan
 from app.settings import Settings
-from ingester.shard_plan import make_plan
+from app.shard_plan import make_plan
 
 
 def settings(**values: object) -> Settings:
