@@ -173,6 +173,7 @@ KIND = RuleKind(
     settings=RegexSettings,
     compile=compile_regexes,
     category="regex",
+    as_written=True,
     names=True,
     lint=lint_regexes,
     most=MAX_RULES,
