@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import click
+import psycopg
 
 from app.adapters.postgres.pool import open_pool
 from app.features.moderation.audit import AuditLog, store
@@ -30,6 +31,7 @@ def verify(guild: int | None) -> None:
 async def _verify(url: str, guild: int | None) -> int:
     status = 0
     async with open_pool(url, size=1) as pool, pool.connection() as conn:
+        await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
         for found in [GuildId(guild)] if guild else await store.guilds(conn):
             problems = await AuditLog().verify(conn, found)
             head = await store.head_of(conn, found)

@@ -75,7 +75,7 @@ class Circuit:
 
 
 class OpenAI:
-    """Calls with a time limit. Raises ProviderUnavailable, or MalformedAnswer when it cannot be read."""
+    """Calls with a time limit. Raises ProviderUnavailable, or MalformedAnswer when none can be read for this text."""
 
     def __init__(
         self, make: Callable[[], openai.AsyncOpenAI], clock: Callable[[], float] = time.monotonic
@@ -114,6 +114,11 @@ class OpenAI:
         try:
             async with asyncio.timeout(seconds), self._places:
                 answer = await send()
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            # It is this text that it does not take (too long, say): the others must not wait for it.
+            circuit.succeeded()
+            metrics.PROVIDER_CALLS.labels(what, _name(error)).inc()
+            raise MalformedAnswer(_name(error)) from None
         except (openai.APIError, httpx.HTTPError, TimeoutError) as error:
             circuit.failed()
             outcome = _name(error)

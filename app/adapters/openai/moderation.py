@@ -26,13 +26,14 @@ async def moderate(provider: OpenAI, text: str, *, seconds: float = SECONDS) -> 
     async def send() -> Scores:
         answer = await provider.client.moderations.create(model=MODEL, input=text)
         scores = answer.results[0].category_scores.model_dump(by_alias=True)
-        checked = {
+        numbers = {
             name: float(score)
             for name, score in scores.items()
-            if isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
+            if isinstance(score, int | float) and not isinstance(score, bool)
         }
-        if not checked:
-            raise MalformedAnswer("no scores")
-        return Scores(str(answer.model), checked)
+        # Without those that are out of bounds the text would be remembered as clean.
+        if not numbers or not all(0 <= score <= 1 for score in numbers.values()):
+            raise MalformedAnswer("no scores from 0 to 1")
+        return Scores(str(answer.model), numbers)
 
     return await provider.call("moderation", seconds, send)

@@ -8,7 +8,10 @@ import psycopg
 import pytest
 
 from app.adapters.postgres.pool import Conn, Pool
-from app.features.moderation.audit import AuditEntry, AuditLog
+from app.cli.audit import _verify
+from app.features.moderation.audit import AuditEntry, AuditLog, store
+from app.features.moderation.cases import store as cases
+from app.features.moderation.cases.store import NewCase
 from app.snowflake import GuildId, UserId
 
 GUILD = GuildId(1)
@@ -53,7 +56,6 @@ async def test_a_changed_row_is_found(conn: Conn, change: str) -> None:
 
 
 async def test_a_rewritten_row_with_a_right_hash_is_found_at_its_successor(conn: Conn) -> None:
-    from app.features.moderation.audit import store
     from app.features.moderation.audit.log import entry_hash
 
     await fill(conn)
@@ -76,6 +78,41 @@ async def test_a_deleted_row_is_found(conn: Conn, position: int) -> None:
     assert {p for p, _ in found} <= {position, position + 1}
 
 
+@pytest.mark.parametrize(
+    ("removed", "expected"),
+    [
+        (["audit_heads"], (6, "the log's end is not the one that was recorded")),
+        (["audit_heads", "audit_log"], (0, "the log is missing, but the guild has cases")),
+    ],
+)
+async def test_a_missing_head_or_log_is_found(
+    conn: Conn, removed: list[str], expected: tuple[int, str]
+) -> None:
+    await fill(conn)
+    case = await cases.open_case(conn, NewCase(GUILD, "k", "warn", "command", UserId(2), reason="first"))
+    assert case is not None
+    found = await tamper(conn, ";".join(f"DELETE FROM moderation.{table}" for table in removed))
+    assert found == [expected]
+    assert await store.guilds(conn) == [GUILD]
+
+
+async def test_the_command_is_not_misled_by_an_entry_that_is_written_meanwhile(
+    pool: Pool, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with pool.connection() as conn:
+        await fill(conn)
+    head_of = store.head_of
+
+    async def after_another(conn: Conn, guild: GuildId) -> store.Head | None:
+        async with pool.connection() as other:
+            await AuditLog().append(other, guild, AuditEntry("warn", "user:1"), NOW)
+        return await head_of(conn, guild)
+
+    monkeypatch.setattr(store, "head_of", after_another)
+    assert await _verify(database_url, None) == 0
+    assert "6 entries, the chain holds" in capsys.readouterr().out
+
+
 async def test_two_swapped_rows_are_found(conn: Conn) -> None:
     await fill(conn)
     found = await tamper(
@@ -95,8 +132,14 @@ async def test_the_application_can_neither_change_nor_delete(pool: Pool) -> None
         b"UPDATE moderation.audit_log SET action = 'x'",
         b"DELETE FROM moderation.audit_log",
         b"TRUNCATE moderation.audit_log",
+        b"UPDATE moderation.audit_heads SET position = position + 2",
+        b"UPDATE moderation.audit_heads SET position = position - 1",
+        b"UPDATE moderation.audit_heads SET hash = 'x'",
+        b"UPDATE moderation.audit_heads SET guild_id = 2, position = position + 1",
+        b"DELETE FROM moderation.audit_heads",
+        b"TRUNCATE moderation.audit_heads",
     ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="append-only"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"append-only|only moves on"):
             async with pool.connection() as conn:
                 await conn.execute(statement)
     async with pool.connection() as conn:

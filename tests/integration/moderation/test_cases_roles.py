@@ -51,6 +51,7 @@ async def test_the_application_can_work_but_not_rewrite(app_role: str) -> None:
             "DELETE FROM moderation.audit_log",
             "TRUNCATE moderation.audit_log",
             "DELETE FROM moderation.audit_heads",
+            "UPDATE moderation.audit_heads SET position = 1",
             "DELETE FROM moderation.cases",
             "UPDATE moderation.case_notes SET previous = 'x'",
             "UPDATE moderation.rule_versions SET kind = 'x'",

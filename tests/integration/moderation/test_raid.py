@@ -207,6 +207,64 @@ async def test_a_lockdown_by_hand_acts_on_every_join(house: House) -> None:
     assert "no raid" in (await house.run("raid off", by=ADMIN))["data"]["content"]
 
 
+async def test_a_raid_that_is_off_is_not_raised_again_by_the_next_join(house: House) -> None:
+    await configure(house, joins=10, seconds=60, sanction="timeout")
+    await wave(house, 40)
+    await house.work(WAVE_KIND, early=True)
+    await house.run("raid off", by=ADMIN)
+    await house.work(WAVE_KIND, early=True)
+    house.shift += timedelta(seconds=30)
+    await wave(house, 1, first=500)
+    await house.work(WAVE_KIND, early=True)
+    assert (await house.service(RaidAlarm).status(house.guild)).level is Level.CALM
+    assert len(await raid_cases(house)) == 40
+    assert house.guild_state.invites_disabled_until_ms is None
+
+
+async def test_a_raid_that_calmed_down_is_not_raised_again_by_the_next_join(house: House) -> None:
+    await configure(house, joins=5, seconds=3600, sanction="timeout", calm_minutes=1)
+    await wave(house, 8)
+    await house.work(WAVE_KIND, early=True)
+    alarm = house.service(RaidAlarm)
+    for _ in range(2):
+        house.shift += timedelta(minutes=2)
+        await alarm.calm(house.guild)
+    assert (await alarm.status(house.guild)).level is Level.CALM
+    await wave(house, 1, first=500)
+    assert (await alarm.status(house.guild)).level is Level.CALM
+
+
+async def test_who_was_kicked_and_comes_back_is_kicked_again(house: House) -> None:
+    await configure(house, joins=5, seconds=60, sanction="kick")
+    users = await wave(house, 12)
+    await house.work(WAVE_KIND, early=True)
+    for _ in range(2):
+        house.shift += timedelta(seconds=5)
+        for user in users:
+            house.world.join_member(house.guild, user, quietly=True)
+            for _delivery in range(2):
+                await house.service(RaidAlarm).joined(house.guild, UserId(user), house.now())
+        await house.work(WAVE_KIND, early=True)
+    assert not set(users) & set(house.guild_state.members)
+    assert sorted(row[1] for row in await raid_cases(house)) == sorted(users * 3)
+
+
+async def test_a_longer_lockdown_pauses_invites_for_longer(house: House) -> None:
+    await house.run("raid on", {"duration": "2h"}, by=ADMIN)
+    await house.work(WAVE_KIND, early=True)
+    first = house.guild_state.invites_disabled_until_ms
+    await house.run("raid on", {"duration": "5h"}, by=ADMIN)
+    await house.work(WAVE_KIND, early=True)
+    second = house.guild_state.invites_disabled_until_ms
+    assert first is not None and second is not None
+    assert second - first >= 3 * 3_600_000
+    # and one that ends before it was carried out leaves nothing paused
+    await house.run("raid on", {"duration": "6h"}, by=ADMIN)
+    await house.run("raid off", by=ADMIN)
+    await house.work(WAVE_KIND, early=True)
+    assert house.guild_state.invites_disabled_until_ms is None
+
+
 async def test_settings_are_checked(house: House) -> None:
     answer = await house.run(
         "raid settings", {"joins": 20, "seconds": 30, "action": "ban", "calm": "30m"}, by=ADMIN

@@ -109,6 +109,16 @@ async def test_repeated_content_in_variations(house: House) -> None:
     assert found == [0, 0, 0, 1, 0]
 
 
+async def test_pictures_of_one_name_are_not_the_same_content(house: House) -> None:
+    def picture(low: int, size: int) -> Message:
+        file = {"id": str(low), "filename": "image.png", "size": size, "content_type": "image/png"}
+        return written(house, "", low=low, attachments=[file])
+
+    await put(house, "repeat", most=1, seconds=60)
+    assert [await hits(house, picture(n, 1000 + n)) for n in range(3)] == [0, 0, 0]
+    assert await hits(house, picture(9, 1000)) == 1
+
+
 async def test_copied_spam_of_many_members(house: House) -> None:
     await put(house, "repeat", most=1, seconds=60, together=True)
     assert await hits(house, written(house, "free stuff here", by=MEMBER, low=1)) == 0

@@ -383,10 +383,14 @@ async def test_every_verdict_can_be_rebuilt_from_its_record(bench: Bench) -> Non
         await rules.put_rule(
             conn, GUILD, "words", "w", {"words": ["bad"]}, severity=Severity.TIMEOUT, by=None
         )
+        await rules.put_rule(
+            conn, GUILD, "regex", "r", {"patterns": ["❤️"]}, severity=Severity.TIMEOUT, by=None
+        )
         await rules.put_rule(conn, GUILD, "invites", "s", {}, severity=Severity.BAN, shadow=True, by=None)
     verdicts = [await bench.scan("over the threshold"), await bench.scan("maybe")]
     automod = bench.scanner._automod
     verdicts.append(await automod.check(message("b\u0430d news: discord.gg/abc")))
+    verdicts.append(await automod.check(message("I ❤️ you")))  # its record is without the variation selector
     for verdict in verdicts:
         assert verdict is not None
         async with bench.pool.connection() as conn:

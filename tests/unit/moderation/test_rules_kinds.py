@@ -8,6 +8,7 @@ import pytest
 from app.features.moderation.models import Severity
 from app.features.moderation.rules.kind import InvalidRule, Sample, kinds
 from app.features.moderation.rules.kinds.emoji import count_emoji
+from app.features.moderation.rules.kinds.invites import InviteSettings, _Invites
 from app.features.moderation.text.view import TextView
 from tests.unit.moderation.rule_samples import GUILD, NOW, guild_of, id_at, judge, message, stored
 
@@ -31,6 +32,16 @@ def hit(kind: str, settings: dict[str, Any], text: Any) -> bool:
         ("https://discord.com/developers/docs", False),
         ("discord is nice", False),
         ("discord.gg/Friend", False),
+        ("**discord.gg**/Friend", False),
+        ("https://discord.com/blog/news", False),
+        ("https://cdn.discordapp.com/attachments/1/2/a.png", False),
+        ("https://support.discord.com/hc/en-us", False),
+        ("https://discord.gg:443/abc", True),
+        ("https://discord.gg./abc", True),
+        ("discord\\.gg/abc", True),
+        ("discord.**gg**/abc", True),
+        ("discord.gg/||abc||", True),
+        ("discord.gg/nitro", True),
     ],
 )
 def test_invites(text: str, expected: bool) -> None:
@@ -56,6 +67,8 @@ BLOCK = {"domains": ["evil.example", "=exact.example", "*.below.example", "münc
         ("https://ev%69l.example/", True),
         ("еvil.example", True),
         ("ev\u200bil.example", True),
+        ("_evil.example_", True),
+        ("https://evil%2Eexample/", True),
         ("exact.example", True),
         ("www.exact.example", False),
         ("below.example", False),
@@ -81,10 +94,26 @@ def test_blocked_domains(text: str, expected: bool) -> None:
         ("github.com.evil.example", False),
         ("g1thub.com", True),
         ("https://xn--gthub-5pa.com", True),
+        ("https://github.com:443/", False),
+        ("https://github.com@a@elsewhere.example", True),
+        ("https://u:(p@elsewhere.example", True),
+        ("https://github.com#@elsewhere.example", False),
+        ("http://192.168.1.1/", True),
+        ("http://2130706433/", True),
+        ("http://[::1]/", True),
+        ("http://[::ffff:1.2.3.4]/", True),
+        ("http://localhost", True),
+        ("https://... or http://", False),
+        ("localhost, [::1] and 1.2.3.4", False),
     ],
 )
 def test_allow_lists_catch_other_links_and_imitations(text: str, expected: bool) -> None:
     assert hit("links", {"mode": "allow", "domains": ["github.com"]}, text) is expected
+
+
+def test_a_code_keeps_its_case_in_formatting() -> None:
+    found = _Invites(InviteSettings()).found(Sample(TextView.of("discord.gg/**AbC**, discord.gg/dEf")))
+    assert list(found) == ["AbC", "dEf"]
 
 
 def test_protected_names() -> None:

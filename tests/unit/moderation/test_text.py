@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.features.moderation.text.view import TextView, as_folded, as_leet, as_plain
+from app.features.moderation.text.view import SPELLING_MARKS, TextView, as_folded, as_leet, as_plain
 
 TEXTS = st.text(max_size=120)
 WORDS = st.text(alphabet="abcdefghijkmnopqrstuvwxyz", min_size=3, max_size=10)
@@ -70,7 +70,16 @@ def test_patterns_are_written_like_texts(text: str) -> None:
 @given(TEXTS)
 def test_the_plain_layer_has_nothing_invisible(text: str) -> None:
     for character in TextView.of(text).plain.text:
-        assert character in "\n\t" or unicodedata.category(character) not in {"Cf", "Cc", "Mn", "Me", "Mc"}
+        assert (
+            character in "\n\t"
+            or character in SPELLING_MARKS
+            or unicodedata.category(character) not in {"Cf", "Cc", "Mn", "Me", "Mc"}
+        )
+
+
+@pytest.mark.parametrize("text", ["मैं तुम्हें मार डालूंगा", "আমি তোমাকে মারব", "ฉันจะฆ่าคุณ", "ខ្ញុំស្អប់អ្នក"])
+def test_vowel_signs_stay_in_the_plain_layer(text: str) -> None:
+    assert as_plain(text) == unicodedata.normalize("NFKC", text)
 
 
 @given(WORDS, st.data())
@@ -91,7 +100,7 @@ def test_lookalikes_are_read_as_what_they_look_like(word: str, data: st.DataObje
     assert as_leet(word) in TextView.of(f"say {disguised} now").leet.text
 
 
-@given(WORDS, st.sampled_from([" ", ".", "-", "_", " . ", "*", "\u200b "]))
+@given(WORDS, st.sampled_from([" ", ".", "-", "_", " . ", "*", "\u200b ", "||||", " " * 8]))
 def test_spaced_letters_are_put_together(word: str, separator: str) -> None:
     view = TextView.of(f"I say: {separator.join(word)}, yes")
     assert as_leet(word) in view.joined.text
@@ -110,6 +119,15 @@ def test_mixed_separators_do_not_hide() -> None:
 def test_words_are_not_runs() -> None:
     assert TextView.of("this is a normal sentence, I am.").joined.text == ""
     assert TextView.of("a b\nc d").joined.text == ""
+
+
+def test_formatting_inside_words_is_taken_out() -> None:
+    text = "so **b**a4 and b||a||d, b`a`d"
+    view = TextView.of(text)
+    assert view.bare.text.splitlines() == ["baa", "bad", "bad"]
+    start = view.bare.text.index("bad")
+    assert text[slice(*view.bare.span(start, start + 3))] == "b||a||d"
+    assert TextView.of("**whole** words, snake_case and C:\\\\users\\them").bare.text == ""
 
 
 def test_joined_offsets_point_at_the_letters() -> None:

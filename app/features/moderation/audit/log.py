@@ -72,7 +72,10 @@ class AuditLog:
         return stored.position
 
     async def verify(self, conn: Conn, guild: GuildId) -> list[Problem]:
-        """Walk the whole chain; return every place where it does not hold, empty when it does."""
+        """Walk the whole chain; return every place where it does not hold, empty when it does.
+
+        In a transaction of one snapshot (REPEATABLE READ): an entry that is written meanwhile is no missing row.
+        """
         problems: list[Problem] = []
         expected, previous = 1, b""
         async for entry in store.entries(conn, guild):
@@ -94,6 +97,8 @@ class AuditLog:
             ]
         elif (head.position, head.hash) != (last, previous) if head else last:
             problems.append(Problem(guild, last, "the log's end is not the one that was recorded"))
+        elif head is None and await store.has_cases(conn, guild):
+            problems.append(Problem(guild, 0, "the log is missing, but the guild has cases"))
         return problems
 
     async def export(self, conn: Conn, guild: GuildId) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from app.adapters.postgres.pool import Conn
-from app.adapters.postgres.query import many, maybe, run
+from app.adapters.postgres.query import many, maybe, run, value
 from app.snowflake import GuildId
 
 
@@ -127,7 +127,22 @@ async def latest(conn: Conn, guild: GuildId, *, limit: int, before: int | None =
     )
 
 
+async def has_cases(conn: Conn, guild: GuildId) -> bool:
+    """Return whether the guild has cases: opening one leaves an entry."""
+    return bool(
+        await value(
+            conn, "SELECT EXISTS (SELECT FROM moderation.cases WHERE guild_id = %(guild)s)", guild=guild
+        )
+    )
+
+
 async def guilds(conn: Conn) -> list[GuildId]:
-    """Return every guild that has a log."""
-    rows = await many(conn, _Guild, "SELECT guild_id FROM moderation.audit_heads ORDER BY guild_id")
+    """Return every guild that has a log or must have one: whoever removed one would remove its head too."""
+    rows = await many(
+        conn,
+        _Guild,
+        """
+        SELECT guild_id FROM moderation.audit_heads UNION SELECT guild_id FROM moderation.audit_log
+        UNION SELECT guild_id FROM moderation.cases ORDER BY guild_id""",
+    )
     return [GuildId(row.guild_id) for row in rows]

@@ -99,6 +99,11 @@ async def _rebuild_rule(conn: Conn, record: Record, finding: Finding) -> tuple[s
     if judge(Sample(TextView.of(record.normalised))) is None:
         if kind.lists is not None and kind.lists(parsed):
             return f"{where}: by a domain list, which has no versions, as recorded", True
+        if kind.as_written:
+            return (
+                f"{where}: by the text as it was written, of which only the digest is kept, as recorded",
+                True,
+            )
         return f"DIFFERS: {where} does not match the text", False
     return f"rebuilt: {where} matches", True
 

@@ -100,6 +100,8 @@ class RaidAlarm:
         elif level is Level.LOCKDOWN:
             taken = (user,)
         new = await store.add_members(conn, guild, raid.wave, taken, joined_at) if taken else 0
+        if taken and not new and settings.sanction == "kick":  # bans and timeouts outlast leaving
+            new = await store.came_back(conn, guild, raid.wave, user, joined_at)
         pausing = level is Level.LOCKDOWN and before < Level.LOCKDOWN
         acting = raid.acting or bool(new) or pausing
         if acting and not raid.acting:
@@ -132,6 +134,8 @@ class RaidAlarm:
                 await schedule(conn, WAVE_KIND, str(guild), now, {})
             await self._note(conn, guild, before, level, None, {})
             await store.put(conn, replace(raid, level=level, calm_at=calm_at, manual_by=None))
+        if level is Level.CALM:
+            await self._forget_burst(guild)
 
     async def lock_down(self, guild: GuildId, lasting: timedelta, by: UserId) -> Raid:
         """Put the guild into lockdown by hand: everybody who joins is acted on until it ends."""
@@ -161,7 +165,16 @@ class RaidAlarm:
             await cancel(conn, CALM_KIND, str(guild))
             await schedule(conn, WAVE_KIND, str(guild), now, {})  # invites are opened again there
             await self._note(conn, guild, Level(raid.level), Level.CALM, by, {})
+        await self._forget_burst(guild)
         return True
+
+    async def _forget_burst(self, guild: GuildId) -> None:
+        """The next join must not find the burst of a raid that is over, and raise it again with everybody in it."""
+        try:
+            await self._joins.forget(guild)
+        except (RedisError, OSError) as error:
+            metrics.RULE_WATCH_FAILURES.labels("raid").inc()
+            log.warning("burst not forgotten", extra={"guild_id": guild, "error": type(error).__name__})
 
     async def status(self, guild: GuildId) -> Status:
         """Return how things are."""

@@ -24,7 +24,12 @@ class Joins:
 
     def __init__(self, redis: Redis) -> None:
         assert __package__ is not None
+        self._redis = redis
         self._script = redis.register_script(files(__package__).joinpath("joins.lua").read_text())
+
+    async def forget(self, guild: GuildId) -> None:
+        """Forget the burst: who was in it belongs to no later raid. Raises RedisError and OSError."""
+        await self._redis.delete(f"mod:{{{guild}}}:joins", f"mod:{{{guild}}}:joins:arrival")
 
     async def add(self, guild: GuildId, user: UserId, joined_ms: int, settings: RaidSettings) -> Burst:
         """Count a join. Raises RedisError and OSError when Redis is gone."""

@@ -30,6 +30,7 @@ class Member:
     """Somebody of a wave."""
 
     user_id: int
+    joined_at: datetime
 
 
 async def find(conn: Conn, guild: GuildId) -> Raid | None:
@@ -90,13 +91,28 @@ async def add_members(
     )
 
 
+async def came_back(conn: Conn, guild: GuildId, wave: int, user: UserId, joined_at: datetime) -> int:
+    """Have somebody of the wave acted on anew who left and joined again; return 1 if so."""
+    return await run(
+        conn,
+        """
+        UPDATE moderation.raid_members SET handled = false, joined_at = %(joined_at)s
+        WHERE guild_id = %(guild)s AND wave = %(wave)s AND user_id = %(user)s AND handled
+          AND joined_at < %(joined_at)s""",
+        guild=guild,
+        wave=wave,
+        user=user,
+        joined_at=joined_at,
+    )
+
+
 async def unhandled(conn: Conn, guild: GuildId, wave: int, *, limit: int) -> list[Member]:
     """Return people of the wave about whom nothing was decided yet."""
     return await many(
         conn,
         Member,
         """
-        SELECT user_id FROM moderation.raid_members
+        SELECT user_id, joined_at FROM moderation.raid_members
         WHERE guild_id = %(guild)s AND wave = %(wave)s AND NOT handled ORDER BY user_id LIMIT %(limit)s""",
         guild=guild,
         wave=wave,

@@ -79,7 +79,7 @@ class RaidWave:
                 raid = replace(raid, acting=False)
                 await store.put(conn, raid)
         settings = await self._settings.get(guild, FEATURE, RaidSettings)
-        await self._invites(guild, raid, settings)
+        await self._invites(guild, raid, settings, anew=fresh and raid.manual_by is not None)
         total = await self._carry_out(guild, raid, ())
         while raid.level >= Level.RAISED:
             opened = await self._decide(guild, raid, settings)
@@ -109,6 +109,7 @@ class RaidWave:
         if not waiting:
             return None
         users = [UserId(member.user_id) for member in waiting]
+        joined_ms = {member.user_id: int(member.joined_at.timestamp() * 1000) for member in waiting}
         moderation = await self._settings.get(guild, MODERATION, ModerationSettings)
         sanction = Sanction(settings.sanction)
         allowed, refused = await self._allowed(guild, users, sanction, moderation)
@@ -121,7 +122,7 @@ class RaidWave:
                     conn,
                     NewCase(
                         guild_id=guild,
-                        action_key=f"raid:{raid.wave}:{user}",
+                        action_key=f"raid:{raid.wave}:{user}:{joined_ms[user]}",  # who comes back is acted on again
                         sanction=sanction,
                         origin="raid",
                         target_id=user,
@@ -256,10 +257,13 @@ class RaidWave:
                 await cases.settle(conn, guild, case.number, state=state, problem=problem)
                 metrics.MODERATION_SANCTIONS.labels(case.sanction, case.origin, state).inc()
 
-    async def _invites(self, guild: GuildId, raid: Raid, settings: RaidSettings) -> None:
-        """Pause invites in a lockdown, open them again after it; a refusal stops nothing."""
+    async def _invites(self, guild: GuildId, raid: Raid, settings: RaidSettings, *, anew: bool) -> None:
+        """Pause invites in a lockdown, open them again after it; a refusal stops nothing.
+
+        `anew`: also when they are paused already, since the lockdown may have been given another length.
+        """
         wanted = raid.level == Level.LOCKDOWN and settings.pause_invites
-        if wanted == raid.invites_paused:
+        if wanted == raid.invites_paused and not (wanted and anew):
             return
         until = max(raid.calm_at, self._clock() + PAUSE) if wanted else None
         if until is not None:

@@ -202,6 +202,8 @@ class RuleKind:
     category: str
     by_text: bool = True
     """Whether the text alone decides: then a verdict can be rebuilt from its record."""
+    as_written: bool = False
+    """Whether it also looks at the text as written, which a record does not keep."""
     names: bool = False
     watch: Callable[[Any], Watch] | None = None
     lists: Callable[[Any], Sequence[str]] | None = None

@@ -6,13 +6,13 @@ RE2 matches in linear time whatever pattern and text are, so people may write th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 import re2
 
-from app.features.moderation.text.view import Layer
+from app.features.moderation.text.view import SPELLING_MARKS, Layer
 
 MEMORY_BYTES = 64 << 20
 """At the default of 8 MiB, RE2's automaton overflows for thousands of words and becomes 400 times slower."""
@@ -25,17 +25,29 @@ EDGE = "\x01"
 letters, twice in each of 5,000 patterns, makes an automaton of a gigabyte; one character costs nothing. No layer
 contains it: control characters are invisible and are left out."""
 _EDGES = re.compile(r"\b")
+_VOWEL_SIGNS = "".join(sorted(SPELLING_MARKS))
+_HAS_SIGNS = re.compile(f"[{_VOWEL_SIGNS}]")
+_EDGES_BY_SIGNS = re.compile(
+    f"(?<![\\w{_VOWEL_SIGNS}])(?=[\\w{_VOWEL_SIGNS}])|(?<=[\\w{_VOWEL_SIGNS}])(?![\\w{_VOWEL_SIGNS}])"
+)
+"""As _EDGES, but signs of vowels belong to the word."""
 
 
 def marked(text: str) -> str:
-    """Return the text with an EDGE at each end of each word (letters, digits, underscores of any script)."""
-    return _EDGES.sub(EDGE, text)
+    """Return the text with an EDGE at each end of each word (letters, digits, underscores, vowel signs)."""
+    edges = _EDGES if text.isascii() or _HAS_SIGNS.search(text) is None else _EDGES_BY_SIGNS
+    return edges.sub(EDGE, text)
 
 
-def unmarked_span(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return where [start, end) of a marked text lies in the text without marks."""
-    first = start - text.count(EDGE, 0, start)
-    return first, end - text.count(EDGE, 0, end)
+def unmarked_spans(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield where spans of a marked text, in their order, lie in the text without marks."""
+    edges = done = 0
+    for start, end in spans:
+        edges += text.count(EDGE, done, start)
+        first = start - edges
+        edges += text.count(EDGE, start, end)
+        done = end
+        yield first, end - edges
 
 
 def options(*, memory: int = MEMORY_BYTES, case_sensitive: bool = True) -> Any:
@@ -120,9 +132,12 @@ class WordTrie:
 
     def spans(self, text: str, *, most: int) -> list[tuple[int, int]]:
         """Return where words stand in the text, up to `most` of them, without overlaps."""
-        if self._compiled is None or not text or self._compiled.search(text) is None:
-            return []
-        return [found.span() for found in islice(self._compiled.finditer(text), most)]
+        return list(islice(self.places(text), most))
+
+    def places(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where words stand in the text, without overlaps."""
+        if self._compiled is not None and text and self._compiled.search(text) is not None:
+            yield from (found.span() for found in self._compiled.finditer(text))
 
 
 def _alternatives(node: Mapping[str, Any]) -> str:

@@ -39,6 +39,9 @@ class ChannelContext:
         entry = orjson.dumps([message.id, message.content[:MESSAGE_CHARACTERS]])
         key = _key(message.channel_id)
         try:
+            known = map(self._open, await self._redis.lrange(key, 0, -1))
+            if any(pair is not None and pair[0] == message.id for pair in known):
+                return  # it is looked at again, since the provider was down, and would push out others
             async with self._redis.pipeline(transaction=False) as pipe:
                 pipe.rpush(key, self._boxes[0].encrypt(entry))
                 pipe.ltrim(key, -KEEP, -1)

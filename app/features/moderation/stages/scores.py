@@ -37,17 +37,17 @@ class Scored:
 
 
 def read(scores: Scores, settings: ModerationSettings) -> Scored:
-    """Compare scores with thresholds: pure. The category that is furthest over its threshold decides."""
+    """Compare scores with thresholds: pure. The worst category decides, of equals the furthest over its threshold."""
     over = [
-        (score - settings.threshold(category), category, score)
+        (severity_of(category, score, settings), score - settings.threshold(category), category, score)
         for category, score in scores.scores.items()
         if score >= settings.threshold(category)
     ]
     if over:
-        _, category, score = max(over)
+        severity, _, category, score = max(over)
         finding = Finding(
             source=Source.API,
-            severity=severity_of(category, score, settings),
+            severity=severity,
             category=category,
             reason=f"{category} {score:.2f}",
             scores=dict(scores.scores),

@@ -12,16 +12,16 @@ from app.features.moderation.rules.patterns import options
 from app.features.moderation.text.view import Layer
 from app.locale.text import t
 
+_GAP = r"[\s*_~|`\\]*"
+"""Spaces and Discord's formatting, which a reader does not see."""
+_SLASH = rf"{_GAP}(?::[0-9]{{1,5}}{_GAP})?[/\\⁄∕／]+{_GAP}"
 INVITE = (
-    r"(?:discord(?:app)?\s*[.,。．]\s*(?:com|gg|me|io|li)|dsc\s*[.,]\s*gg)"
-    r"\s*[/\\⁄∕／]+\s*(?:invite\s*[/\\⁄∕／]+\s*)?([a-z0-9-]{2,32})"
+    rf"discord(?:app)?{_GAP}[.,。．]{_GAP}com{_GAP}\.?{_SLASH}invite{_SLASH}([a-z0-9-]{{2,32}})"
+    rf"|(?:discord{_GAP}[.,。．]{_GAP}(?:gg|me|io|li)|dsc{_GAP}[.,]{_GAP}gg){_GAP}\.?{_SLASH}"
+    rf"(?:invite{_SLASH})?([a-z0-9-]{{2,32}})"
 )
-"""Discord's own hosts (discord.gg, discord.com/invite, discordapp.com/invite) and the usual redirectors."""
-
-CHANNEL_LINKS = frozenset(
-    {"channels", "developers", "api", "app", "invite", "safety", "terms", "guidelines", "nitro", "users"}
-)
-"""Paths below discord.com that invite nobody."""
+"""Discord's own hosts (discord.gg/…, discord.com/invite/…) and the usual redirectors. Other paths below discord.com
+and discordapp.com invite nobody: channels, attachments, the help centre."""
 
 
 class InviteSettings(BaseModel):
@@ -58,14 +58,16 @@ class _Invites:
         places: set[int] = set()
         for layer in layers:
             for match in self._pattern.finditer(layer.text):
-                if match[1] not in self._allowed and match[1] not in CHANNEL_LINKS:
-                    start, end = span = layer.span(*match.span())
-                    if start in places:
+                group = 1 if match[1] else 2
+                code = match[group]
+                if code not in self._allowed:
+                    span = layer.span(*match.span())
+                    if span[0] in places:
                         continue  # seen in the layer before, less disguised
-                    places.add(start)
+                    places.add(span[0])
                     # Codes distinguish upper and lower case, which the layer does not.
-                    written = view.original[start:end].rstrip("/\\").rpartition("/")[2]
-                    codes.setdefault(written if written.lower() == match[1] else match[1], span)
+                    written = view.original[slice(*layer.span(*match.span(group)))]
+                    codes.setdefault(written if written.lower() == code else code, span)
         return codes
 
 

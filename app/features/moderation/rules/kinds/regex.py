@@ -139,7 +139,7 @@ def lint_regexes(settings: RegexSettings, judge: Judge) -> None:
 def _seconds(judge: Judge, text: str) -> float:
     # A view of one layer: what is measured is the matching.
     layer = Layer(text, None)
-    sample = Sample(TextView(text, layer, layer, layer, layer))
+    sample = Sample(TextView(text, layer, layer, layer, layer, layer))
     started = time.thread_time()
     judge(sample)
     return time.thread_time() - started
@@ -173,6 +173,7 @@ KIND = RuleKind(
     settings=RegexSettings,
     compile=compile_regexes,
     category="regex",
+    as_written=True,
     names=True,
     lint=lint_regexes,
     most=MAX_RULES,

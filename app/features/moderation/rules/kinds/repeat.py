@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.events.message import Message
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample, Tools, Watch
 from app.locale.text import t
 from app.snowflake import created_ms
@@ -52,7 +53,15 @@ def fingerprint(sample: Sample) -> str:
     """Return what stays when spacing, signs and numbers are varied: the letters as they look, and the files."""
     text = sample.view.folded.text
     letters = "".join([character for character in text if character.isalpha()])
-    return letters or "".join(text.split())
+    return (letters or "".join(text.split())) + _files(sample.message)
+
+
+def _files(message: Message | None) -> str:
+    """Return the files' sizes: many have one name (every pasted picture is called image.png)."""
+    if message is None:
+        return ""
+    forwarded = [file for snapshot in message.snapshots for file in snapshot.attachments]
+    return "".join(f"/{file.size}" for file in (*message.attachments, *forwarded))
 
 
 def compile_repeat(settings: RepeatSettings) -> Judge:

@@ -11,8 +11,8 @@ import re2
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.features.moderation.rules.kind import Judge, Match, RuleKind, Sample, SteppedJudge
-from app.features.moderation.rules.patterns import EDGE, WordTrie, marked, unmarked_span
-from app.features.moderation.text.view import Layer, as_folded, as_leet, as_plain
+from app.features.moderation.rules.patterns import EDGE, WordTrie, marked, unmarked_spans
+from app.features.moderation.text.view import SPELLING_MARKS, Layer, as_folded, as_leet, as_plain
 from app.interactions.form_problems import FieldError
 from app.locale.text import t
 
@@ -23,6 +23,9 @@ MAX_RULES = 20
 """Of one server: each is looked for in every message."""
 MOST_SHOWN = 20
 """Places of words in one message that are noted."""
+
+STEP = 100
+"""Places that are looked at in one go."""
 
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -66,9 +69,11 @@ class _Words(SteppedJudge):
         self._plain = WordTrie(_pieces(word, as_plain, settings) for word in settings.words)
         self._folded = self._leet = self._joined = None
         if settings.disguised:
-            self._folded = WordTrie(_pieces(word, as_folded, settings) for word in settings.words)
-            self._leet = WordTrie(_pieces(word, as_leet, settings, stretch=True) for word in settings.words)
-            self._joined = WordTrie(_spelt_out(word, settings) for word in settings.words)
+            # A word that is spelt with marks would be another one without them, as it stands in these layers.
+            words = [word for word in settings.words if SPELLING_MARKS.isdisjoint(as_plain(word))]
+            self._folded = WordTrie(_pieces(word, as_folded, settings) for word in words)
+            self._leet = WordTrie(_pieces(word, as_leet, settings, stretch=True) for word in words)
+            self._joined = WordTrie(_spelt_out(word, settings) for word in words)
         self._exceptions = [
             *(
                 WordTrie(_pieces(word, convert, _EXACTLY) for word in settings.exceptions)
@@ -102,17 +107,25 @@ class _Words(SteppedJudge):
         if self._folded is not None:
             if view.folded is not view.plain:
                 pairs.append((self._folded, view.folded, 1))
-            pairs += [(self._leet, view.leet, 2), (self._joined, view.joined, 3)]
+            pairs += [(self._leet, view.leet, 2), (self._joined, view.joined, 3), (self._leet, view.bare, 2)]
         for words, layer, kind in pairs:
             if words is None or not layer.text:
                 continue
             text = marked(layer.text)
             if self._has_exceptions:
                 text = self._without_exceptions(text, kind)
-            places = words.spans(text, most=MOST_SHOWN)
-            if places:
-                spans = tuple(layer.span(*unmarked_span(text, *place)) for place in places)
-                yield Match(detail=f"{len(spans)} listed word(s)", spans=spans)
+            spans: list[tuple[int, int]] = []
+            for number, place in enumerate(unmarked_spans(text, words.places(text))):
+                span = layer.span(*place)
+                # Digits alone are a number (455 is no ass); numbers that are listed are found in the plain layer.
+                if kind < _LEET or not _NUMBER.fullmatch(as_plain(view.original[slice(*span)])):
+                    spans.append(span)
+                    if len(spans) == MOST_SHOWN:
+                        break
+                if number % STEP == STEP - 1:
+                    yield None
+            if spans:
+                yield Match(detail=f"{len(spans)} listed word(s)", spans=tuple(spans))
                 return
             yield None
 
@@ -125,6 +138,9 @@ class _Words(SteppedJudge):
         return text if not parts else "".join([*parts, text[done:]])
 
 
+_LEET = 2
+"""From this kind of layer on digits are read as letters."""
+_NUMBER = re.compile(r"[\d\s.,:/()+*_`~|-]+")
 _BLANKED = re.compile(f"[^{EDGE}]")
 
 
