@@ -15,8 +15,8 @@ from app.features.moderation.text.view import Layer
 
 _LINK = re2.compile(
     r"(https?:[/\\]{1,4}(?:[^\s/\\<>?#]+@)?)?"
-    r"((?:[\pL\pN_%-]+[.。．｡])+[\pL\pN%-]+|[\pL\pN_%-]+%2e[\pL\pN%-]+)"
-    r"|(https?:[/\\]{1,4})[^\s/\\<>?#]*[\pL\pN]",
+    r"((?:[\pL\pN_%-]+(?:[.。．｡]|%2e))+[\pL\pN%-]+)"
+    r"|(https?:[/\\]{1,4})[^\s/\\<>?#]*[0-9a-z\]\x{80}-\x{10ffff}]",
     options(),
 )
 """A scheme with a user that looks like a host (google.com@evil.com), then labels with any dot that browsers take, also
