@@ -6,9 +6,8 @@ import pytest
 
 from app.adapters.openai import client as client_module
 from app.features.moderation.models import Severity
-from app.snowflake import MessageId
 from app.streams.retry import TryLater
-from tests.integration.moderation.test_stages import Bench, bench, message, numbers, unscanned
+from tests.integration.moderation.test_stages import Bench, bench, message, unscanned
 
 __all__ = ["bench"]
 
@@ -48,5 +47,5 @@ async def test_a_message_that_is_looked_at_again_stays_one_in_the_context(bench:
     for _ in range(client_module.BREAK_AFTER):
         with pytest.raises(TryLater):
             await bench.scanner.scan(waiting, 0)
-    found = await bench.scanner._context.before(waiting.channel_id, MessageId(next(numbers)))
+    found = await bench.scanner._context.before(message("next"))
     assert found.earlier == ["message 1", "message 2", "message 3", "message 4", "waiting"]

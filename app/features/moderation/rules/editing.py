@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from app.features.moderation.rules.domains import store as domain_store
 from app.features.moderation.rules.engine import MODULE
 from app.features.moderation.rules.kind import InvalidRule, RuleKind, kinds
 from app.features.moderation.rules.store import Rule
+from app.features.moderation.text.view import as_plain
 from app.interactions.form_problems import FieldError
 from app.locale.text import t
 from app.snowflake import GuildId, UserId
@@ -26,8 +26,6 @@ from app.tenancy.guild_settings import GuildSettings
 
 MAX_RULES = 100
 """Rules per guild: each is looked at for every message."""
-BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and signs to Unicode that nobody sees: Hangul fillers, the empty Braille pattern."""
 
 
 class RuleEditing:
@@ -58,7 +56,7 @@ class RuleEditing:
 
         A rule of another kind is not replaced: what it looks for would be lost.
         """
-        if not _visible(name):
+        if not as_plain(name).strip():
             raise InvalidRule(t("A rule's name needs a character that can be seen."))
         found = kinds()[kind]
         parsed = found.parse(settings)
@@ -181,10 +179,6 @@ class RuleEditing:
                 conn, guild, AuditEntry("rule.removed", f"rule:{rule.rule_id}", by), self._clock()
             )
         await self._settings.announce(guild, MODULE)
-
-
-def _visible(name: str) -> bool:
-    return any(unicodedata.category(one)[0] in "LNPS" and one not in BLANK for one in name)
 
 
 def _try_out(kind: RuleKind, settings: BaseModel) -> None:

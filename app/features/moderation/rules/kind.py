@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Protocol
 
@@ -27,15 +27,6 @@ class InvalidRule(UserError):
     """The settings of a rule are wrong; the text says which and how."""
 
 
-OPTIONS = {
-    ("words", "words"): "listed",
-    ("regex", "patterns"): "pattern",
-    ("links", "protected"): "protect",
-    ("invites", "allowed_codes"): "allowed",
-    ("invites", "allowed_guilds"): "partners",
-    ("attachments", "types"): "content",
-}
-"""The option of `/rule` that holds a kind's setting, where it is called otherwise."""
 PART = 4_500
 """Characters that are judged in one piece: more than the longest message or embed has. Forwards, embeds and files
 make longer texts, whose parts are judged one by one: no single match call takes long."""
@@ -205,6 +196,8 @@ class RuleKind:
     as_written: bool = False
     """Whether it also looks at the text as written, which a record does not keep."""
     names: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    """The option of `/rule` that holds a setting, where it is called otherwise: refusals name what people typed."""
     watch: Callable[[Any], Watch] | None = None
     lists: Callable[[Any], Sequence[str]] | None = None
     compile_with: Callable[[Any, Mapping[str, DomainSet]], Judge] | None = None
@@ -218,8 +211,8 @@ class RuleKind:
             return self.settings.model_validate(settings)
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            field = str(problem["loc"][0]) if problem["loc"] else self.name
-            option, said = OPTIONS.get((self.name, field), field), problem_message(problem)
+            setting = str(problem["loc"][0]) if problem["loc"] else self.name
+            option, said = self.options.get(setting, setting), problem_message(problem)
             if len(problem["loc"]) > 1 and isinstance(problem["input"], str):
                 entry = problem["input"][:60]
                 raise InvalidRule(

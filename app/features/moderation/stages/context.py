@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from app.events.message import Message
 from app.features.moderation.stages.agent import CONTEXT_MESSAGES, MESSAGE_CHARACTERS, Context
 from app.keyring import Keyring
-from app.snowflake import ChannelId, MessageId
+from app.snowflake import ChannelId
 
 log = logging.getLogger(__name__)
 
@@ -26,41 +26,33 @@ SECONDS = 3600
 
 
 class ChannelContext:
-    """Remembers and recalls. A Redis that is away means no context, never an error."""
+    """Recalls and remembers. A Redis that is away means no context, never an error."""
 
     def __init__(self, redis: Redis, keyring: Keyring) -> None:
         self._redis = redis
         self._boxes = [SecretBox(key) for key in keyring.derive("mod-context")]
 
-    async def remember(self, message: Message) -> None:
-        """Keep a message as context of the next ones."""
-        if not message.content:
-            return
-        entry = orjson.dumps([message.id, message.content[:MESSAGE_CHARACTERS]])
+    async def before(self, message: Message) -> Context:
+        """Return up to five messages that stand before this one, oldest first; remember it for the next ones."""
         key = _key(message.channel_id)
+        known: list[tuple[int, str]] = []
         try:
-            known = map(self._open, await self._redis.lrange(key, 0, -1))
-            if any(pair is not None and pair[0] == message.id for pair in known):
-                return  # it is looked at again, since the provider was down, and would push out others
-            async with self._redis.pipeline(transaction=False) as pipe:
-                pipe.rpush(key, self._boxes[0].encrypt(entry))
-                pipe.ltrim(key, -KEEP, -1)
-                pipe.expire(key, SECONDS)
-                await pipe.execute()
+            sealed = await self._redis.lrange(key, 0, -1)
+            known = sorted({pair for entry in sealed if (pair := self._open(entry)) is not None})
+            # One that is known is looked at again, since the provider was down, and would push out others.
+            if message.content and all(number != message.id for number, _ in known):
+                await self._remember(key, message)
         except (RedisError, OSError) as error:
-            log.debug("context not kept", extra={"error": type(error).__name__})
+            log.debug("context not recalled or kept", extra={"error": type(error).__name__})
+        return Context([text for number, text in known if number < message.id][-CONTEXT_MESSAGES:])
 
-    async def before(self, channel: ChannelId, message: MessageId) -> Context:
-        """Return up to five messages that stand before this one, oldest first."""
-        try:
-            sealed = await self._redis.lrange(_key(channel), 0, -1)
-        except (RedisError, OSError) as error:
-            log.debug("context not recalled", extra={"error": type(error).__name__})
-            return Context(())
-        found = sorted(
-            {pair for entry in sealed if (pair := self._open(entry)) is not None and pair[0] < message}
-        )
-        return Context([text for _, text in found[-CONTEXT_MESSAGES:]])
+    async def _remember(self, key: str, message: Message) -> None:
+        entry = orjson.dumps([message.id, message.content[:MESSAGE_CHARACTERS]])
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.rpush(key, self._boxes[0].encrypt(entry))
+            pipe.ltrim(key, -KEEP, -1)
+            pipe.expire(key, SECONDS)
+            await pipe.execute()
 
     def _open(self, sealed: bytes | str) -> tuple[int, str] | None:
         assert isinstance(sealed, bytes)

@@ -64,11 +64,7 @@ class Scanner:
         settings = await self._settings.get(message.guild_id, FEATURE, ModerationSettings)
         if not settings.provider_enabled or await self._exemptions.cover(message, settings):
             return None
-        earlier = (
-            await self._context.before(message.channel_id, message.id) if settings.agent_enabled else None
-        )
-        if settings.agent_enabled:
-            await self._context.remember(message)
+        earlier = await self._context.before(message) if settings.agent_enabled else None
         text = "\n".join(message.texts())
         normalised = as_plain(text)
         if not normalised.strip() or await self._ruled(message):

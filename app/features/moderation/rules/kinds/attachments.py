@@ -78,5 +78,6 @@ KIND = RuleKind(
     settings=AttachmentSettings,
     compile=compile_attachments,
     category="attachments",
+    options={"types": "content"},
     by_text=False,
 )

@@ -118,6 +118,7 @@ KIND = RuleKind(
     settings=InviteSettings,
     compile=compile_invites,
     category="invites",
+    options={"allowed_codes": "allowed", "allowed_guilds": "partners"},
     names=True,
     watch=watch_invites,
 )

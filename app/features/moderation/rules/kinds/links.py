@@ -127,6 +127,7 @@ KIND = RuleKind(
     settings=LinkSettings,
     compile=compile_links,
     category="links",
+    options={"protected": "protect"},
     names=True,
     lists=lists_of,
     compile_with=compile_with_lists,

@@ -173,6 +173,7 @@ KIND = RuleKind(
     settings=RegexSettings,
     compile=compile_regexes,
     category="regex",
+    options={"patterns": "pattern"},
     as_written=True,
     names=True,
     lint=lint_regexes,

@@ -194,6 +194,7 @@ KIND = RuleKind(
     settings=WordSettings,
     compile=compile_words,
     category="words",
+    options={"words": "listed"},
     names=True,
     most=MAX_RULES,
 )
